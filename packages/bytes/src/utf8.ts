@@ -1,0 +1,64 @@
+import { byteAt } from "./byte-access.js";
+
+/** The bytes are not well-formed UTF-8, or the text has no UTF-8 form. */
+export class Utf8Error extends Error {
+  override readonly name = "Utf8Error";
+}
+
+// Fatal: overlong forms, surrogates and values above U+10FFFF throw. ignoreBOM: U+FEFF is data, never stripped.
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+
+/** Below this length a loop over the bytes is faster than the call into the decoder. */
+const SHORT_ASCII = 48;
+
+/**
+ * The text of well-formed UTF-8 (RFC 3629), kept code point by code point: no byte-order mark is stripped, nothing
+ * is replaced.
+ *
+ * @throws Utf8Error for anything else: overlong forms, surrogates, values above U+10FFFF, truncated sequences.
+ */
+export function decodeUtf8(bytes: Uint8Array, start = 0, end = bytes.length): string {
+  if (end - start <= SHORT_ASCII) {
+    const text = decodeShortAscii(bytes, start, end);
+    if (text !== undefined) return text;
+  }
+  try {
+    return decoder.decode(bytes.subarray(start, end));
+  } catch (cause) {
+    throw new Utf8Error("not well-formed UTF-8", { cause });
+  }
+}
+
+function decodeShortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
+  let text = "";
+  for (let i = start; i < end; i++) {
+    const byte = byteAt(bytes, i);
+    if (byte > 0x7f) return undefined;
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
+/** @throws Utf8Error when `text` holds a lone surrogate, which UTF-8 cannot express. */
+export function encodeUtf8(text: string): Uint8Array {
+  if (hasLoneSurrogate(text)) throw new Utf8Error("a lone surrogate has no UTF-8 form");
+  return encoder.encode(text);
+}
+
+/** Whether `text` holds half of a surrogate pair. */
+export function hasLoneSurrogate(text: string): boolean {
+  return !text.isWellFormed();
+}
+
+/** Bytes that `text` takes in UTF-8. */
+export function utf8Length(text: string): number {
+  let length = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) continue;
+    // Two bytes up to U+07FF, three up to U+FFFF; each half of a surrogate pair counts two of the pair's four.
+    length += unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
+  }
+  return length;
+}

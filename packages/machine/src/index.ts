@@ -1,0 +1,3 @@
+export { type Instant, type Machine, NEVER, earliest } from "./instant.js";
+export { TimerTable } from "./timer-table.js";
+export { type RandomSource, SeededRandom } from "./random.js";
