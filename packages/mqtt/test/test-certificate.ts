@@ -1,0 +1,20 @@
+/** A self-signed certificate for `localhost` and 127.0.0.1, valid until 2126. For tests alone: its key is public. */
+export const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBmjCCAUGgAwIBAgIUXTcgSXkkVhtRsie2Dx3qKpQOOkowCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMjIxMTYzMloYDzIxMjYxMDI5
+MjExNjMyWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQxW472Oju7qipfeCwNsWxgCBYrucIscrK68s4vkNKuqX7lsvpQV7j1
+zAk6lyJ+VBcFHzn39IKoRVyLknpu+avYo28wbTAdBgNVHQ4EFgQUyv6eJrcVmToV
+uqbeMs5qTlkxjqgwHwYDVR0jBBgwFoAUyv6eJrcVmToVuqbeMs5qTlkxjqgwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDRwAwRAIga9XBT3D9iPLD7AQijrRXuisPYXLzQsBfrHC4PPyzNTsCIDBS
+U2Nl8KrljizkkqOG+u+KaNQefOWVDQWJ+lhQFakW
+-----END CERTIFICATE-----
+`;
+
+export const PRIVATE_KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgeyHFgTayv3LU/toc
+s4rX2hf9V50lHqua+X8NQwHoISahRANCAAQxW472Oju7qipfeCwNsWxgCBYrucIs
+crK68s4vkNKuqX7lsvpQV7j1zAk6lyJ+VBcFHzn39IKoRVyLknpu+avY
+-----END PRIVATE KEY-----
+`;
