@@ -17,8 +17,12 @@ const SHORT_ASCII = 48;
  * is replaced.
  *
  * @throws Utf8Error for anything else: overlong forms, surrogates, values above U+10FFFF, truncated sequences.
+ * @throws RangeError when the window is not within `bytes`.
  */
 export function decodeUtf8(bytes: Uint8Array, start = 0, end = bytes.length): string {
+  if (start < 0 || end > bytes.length || start > end) {
+    throw new RangeError(`window ${start}..${end} is not within ${bytes.length} bytes`);
+  }
   if (end - start <= SHORT_ASCII) {
     const text = decodeShortAscii(bytes, start, end);
     if (text !== undefined) return text;
