@@ -1,0 +1,141 @@
+import type { Message } from "./message.js";
+
+/**
+ * The last value of each topic that has one.
+ *
+ * A tree by levels, like the topics themselves, so that a filter costs what it matches and `house/#` does not look at
+ * the rest of the world.
+ */
+export class RetainedTable {
+  readonly #root = new TopicNode();
+  #size = 0;
+  #payloadBytes = 0;
+
+  /** Number of retained messages. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Bytes of all retained payloads. */
+  get payloadBytes(): number {
+    return this.#payloadBytes;
+  }
+
+  get(topic: string): Message | undefined {
+    let node: TopicNode | undefined = this.#root;
+    for (const level of topic.split("/")) {
+      node = node.child(level);
+      if (node === undefined) return undefined;
+    }
+    return node.message;
+  }
+
+  set(message: Message): void {
+    let node = this.#root;
+    for (const level of message.topic.split("/")) node = node.child(level) ?? node.addChild(level);
+    if (node.message === undefined) this.#size++;
+    else this.#payloadBytes -= node.message.payloadBytes;
+    this.#payloadBytes += message.payloadBytes;
+    node.message = message;
+  }
+
+  /** Removes and returns the message of `topic`. */
+  delete(topic: string): Message | undefined {
+    const removed = removeBelow(this.#root, topic.split("/"), 0);
+    if (removed === undefined) return undefined;
+    this.#size--;
+    this.#payloadBytes -= removed.payloadBytes;
+    return removed;
+  }
+
+  /**
+   * The messages whose topics match `filter`, found while they are asked for: what is set or deleted meanwhile may or
+   * may not be among them.
+   */
+  matching(filter: string): Generator<Message, void, undefined> {
+    return walk(this.#root, filter.split("/"), 0);
+  }
+}
+
+class TopicNode {
+  message: Message | undefined;
+  /** The one child, kept without a map while it is alone. */
+  onlyLevel: string | undefined;
+  onlyChild: TopicNode | undefined;
+  childByLevel: Map<string, TopicNode> | undefined;
+
+  child(level: string): TopicNode | undefined {
+    return this.onlyLevel === level ? this.onlyChild : this.childByLevel?.get(level);
+  }
+
+  addChild(level: string): TopicNode {
+    const node = new TopicNode();
+    if (this.childByLevel !== undefined) this.childByLevel.set(level, node);
+    else if (this.onlyLevel === undefined || this.onlyChild === undefined)
+      [this.onlyLevel, this.onlyChild] = [level, node];
+    else {
+      this.childByLevel = new Map([
+        [this.onlyLevel, this.onlyChild],
+        [level, node],
+      ]);
+      this.onlyLevel = this.onlyChild = undefined;
+    }
+    return node;
+  }
+
+  removeChild(level: string): void {
+    if (this.onlyLevel === level) this.onlyLevel = this.onlyChild = undefined;
+    else if (this.childByLevel?.delete(level) && this.childByLevel.size === 0) this.childByLevel = undefined;
+  }
+
+  get isEmpty(): boolean {
+    return this.message === undefined && this.onlyChild === undefined && this.childByLevel === undefined;
+  }
+
+  *children(): Generator<[string, TopicNode], void, undefined> {
+    if (this.onlyLevel !== undefined && this.onlyChild !== undefined) yield [this.onlyLevel, this.onlyChild];
+    else if (this.childByLevel !== undefined) yield* this.childByLevel;
+  }
+}
+
+function* walk(node: TopicNode, filter: readonly string[], depth: number): Generator<Message, void, undefined> {
+  const level = filter[depth];
+  if (level === undefined) {
+    if (node.message !== undefined) yield node.message;
+  } else if (level === "#") {
+    yield* walkAll(node, depth === 0);
+  } else if (level === "+") {
+    for (const [name, child] of node.children()) {
+      if (!isHidden(name, depth)) yield* walk(child, filter, depth + 1);
+    }
+  } else {
+    const child = node.child(level);
+    if (child !== undefined) yield* walk(child, filter, depth + 1);
+  }
+}
+
+function* walkAll(node: TopicNode, isRoot: boolean): Generator<Message, void, undefined> {
+  if (node.message !== undefined) yield node.message;
+  for (const [name, child] of node.children()) {
+    if (!(isRoot && isHidden(name, 0))) yield* walkAll(child, false);
+  }
+}
+
+/** A wildcard on the first level does not match a topic that begins with "$". [MQTT-4.7.2-1] */
+function isHidden(level: string, depth: number): boolean {
+  return depth === 0 && level.startsWith("$");
+}
+
+function removeBelow(node: TopicNode, levels: readonly string[], depth: number): Message | undefined {
+  const level = levels[depth];
+  if (level === undefined) {
+    const { message } = node;
+    node.message = undefined;
+    return message;
+  }
+  const child = node.child(level);
+  if (child === undefined) return undefined;
+  const removed = removeBelow(child, levels, depth + 1);
+  if (removed !== undefined && child.isEmpty) node.removeChild(level);
+  return removed;
+}

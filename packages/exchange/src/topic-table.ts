@@ -1,0 +1,67 @@
+import { byteAt } from "@isthmus/bytes";
+import type { Route } from "./route.js";
+
+/** A topic that was seen: its name and bytes side by side, and the route that was last compiled for it. */
+export class Topic {
+  readonly name: string;
+  /** The UTF-8 bytes of the name, owned by the topic. */
+  readonly bytes: Uint8Array;
+  /** The compiled route, current while its version is that of the subscription index. */
+  route: Route | undefined;
+
+  constructor(name: string, bytes: Uint8Array) {
+    this.name = name;
+    this.bytes = bytes;
+  }
+
+  /** Whether `bytes[start..end]` is this topic's name. */
+  equals(bytes: Uint8Array, start: number, end: number): boolean {
+    const own = this.bytes;
+    const length = end - start;
+    if (own.length !== length) return false;
+    // From the end: the topics of one publisher mostly share their beginning.
+    for (let i = length - 1; i >= 0; i--) if (own[i] !== bytes[start + i]) return false;
+    return true;
+  }
+}
+
+/**
+ * The topics in use, found by the bytes of their name: a known topic costs no string and no allocation.
+ *
+ * Bounded: each slot remembers one topic and a newer one takes its place, which costs the older one no more than
+ * compiling its route again.
+ */
+export class TopicTable {
+  readonly #slots: (Topic | undefined)[];
+  readonly #mask: number;
+  readonly #parse: (bytes: Uint8Array, start: number, end: number) => string;
+
+  /**
+   * @param parse decodes and checks a name; what it throws passes through {@link intern}.
+   * @param capacity number of slots, rounded up to a power of two.
+   */
+  constructor(parse: (bytes: Uint8Array, start: number, end: number) => string, capacity = 16_384) {
+    const size = 2 ** Math.ceil(Math.log2(Math.max(2, capacity)));
+    this.#slots = Array.from({ length: size }, () => undefined);
+    this.#mask = size - 1;
+    this.#parse = parse;
+  }
+
+  /** The topic whose name is `bytes[start..end]`. */
+  intern(bytes: Uint8Array, start: number, end: number): Topic {
+    const slot = hashBytes(bytes, start, end) & this.#mask;
+    const known = this.#slots[slot];
+    if (known?.equals(bytes, start, end)) return known;
+    const name = this.#parse(bytes, start, end);
+    const topic = new Topic(name, bytes.slice(start, end));
+    this.#slots[slot] = topic;
+    return topic;
+  }
+}
+
+/** FNV-1a, its high half folded in so that the low bits depend on every byte. */
+function hashBytes(bytes: Uint8Array, start: number, end: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ byteAt(bytes, i), 0x01000193);
+  return hash ^ (hash >>> 15);
+}
