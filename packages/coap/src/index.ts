@@ -1,1 +1,2 @@
-export {};
+export * from "./codec/index.js";
+export * from "./endpoint/index.js";
