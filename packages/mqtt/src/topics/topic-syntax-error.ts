@@ -1,0 +1,4 @@
+/** A text is not a topic name, topic filter or share name (4.7, 4.8.2). `message` says why. */
+export class TopicSyntaxError extends Error {
+  override readonly name = "TopicSyntaxError";
+}
