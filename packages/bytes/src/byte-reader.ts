@@ -73,9 +73,14 @@ export class ByteReader {
     this.#advance(length);
   }
 
+  /** The error of a read past the end: a protocol's reader overrides it with an error of its own. */
+  protected shortRead(needed: number, available: number): Error {
+    return new ShortReadError(needed, available);
+  }
+
   #advance(length: number): number {
     const start = this.#offset;
-    if (length < 0 || start + length > this.end) throw new ShortReadError(length, this.end - start);
+    if (length < 0 || start + length > this.end) throw this.shortRead(length, this.end - start);
     this.#offset = start + length;
     return start;
   }
