@@ -2,7 +2,7 @@ import { parseTopicName, parseTopicNameBytes } from "../topics/topic-name.js";
 import { PacketTypeCode } from "./constants.js";
 import { malformedPacket, MqttProtocolError, protocolError } from "./errors.js";
 import { PacketReader } from "./packet-reader.js";
-import { checkOneOf, PacketWriter } from "./packet-writer.js";
+import { checkInteger, checkOneOf, PacketWriter } from "./packet-writer.js";
 import type { ConnectPacket, ProtocolVersion, QoS, Will } from "./packets.js";
 import { readProperties, writeProperties } from "./properties.js";
 import { ReasonCode } from "./reason-codes.js";
@@ -88,13 +88,12 @@ function readProtocol(reader: PacketReader): { protocolVersion: ProtocolVersion;
 }
 
 function checkFlags(flags: number, protocolVersion: ProtocolVersion): void {
-  const willQoS = (flags & WILL_QOS) >> WILL_QOS_SHIFT;
-  if (willQoS === 3) throw malformedPacket("will QoS 3"); // [MQTT-3.1.2-12]
+  if ((flags & WILL) !== 0 && (flags & WILL_QOS) === WILL_QOS) throw malformedPacket("will QoS 3"); // [MQTT-3.1.2-14]
   // MQTT 3.1 leaves bits that mean nothing alone.
   if (protocolVersion === 3) return;
   if ((flags & RESERVED) !== 0) throw malformedPacket("the reserved connect flag is set"); // [MQTT-3.1.2-3]
   if ((flags & WILL) === 0 && (flags & (WILL_QOS | WILL_RETAIN)) !== 0) {
-    throw malformedPacket("will QoS or will retain without a will"); // [MQTT-3.1.2-11] [MQTT-3.1.2-13]
+    throw malformedPacket("will QoS or will retain without a will"); // [MQTT-3.1.2-13] [MQTT-3.1.2-15]
   }
   // [MQTT-3.1.2-22] of MQTT 3.1.1; MQTT 5.0 allows it.
   if (protocolVersion === 4 && (flags & (USERNAME | PASSWORD)) === PASSWORD) {
@@ -115,6 +114,7 @@ function readWill(reader: PacketReader, flags: number, protocolVersion: Protocol
 export function encodeConnect(packet: ConnectPacket): Uint8Array {
   const { protocolVersion, will, username, password } = packet;
   checkOneOf("protocolVersion", protocolVersion, PROTOCOL_VERSIONS);
+  checkInteger("keepAlive", packet.keepAlive, 0, 0xffff);
   if (packet.isBridge && protocolVersion === 5) throw new RangeError("isBridge is not for protocolVersion 5");
   if (protocolVersion !== 5 && password !== undefined && username === undefined) {
     throw new TypeError("password needs username before MQTT 5.0"); // [MQTT-3.1.2-22] of MQTT 3.1.1

@@ -1,4 +1,4 @@
-import { byteAt, ShortReadError } from "@isthmus/bytes";
+import { byteAt } from "@isthmus/bytes";
 
 import { decodeAcknowledgement } from "./acknowledgement.js";
 import { decodeAuth } from "./auth.js";
@@ -31,15 +31,6 @@ export function decodePacket(
   end: number,
   version: ProtocolVersion | undefined,
 ): Packet {
-  try {
-    return decodeFrame(bytes, start, end, version);
-  } catch (error) {
-    if (error instanceof ShortReadError) throw malformedPacket(`the packet is cut short: ${error.message}`, error);
-    throw error;
-  }
-}
-
-function decodeFrame(bytes: Uint8Array, start: number, end: number, version: ProtocolVersion | undefined): Packet {
   const firstByte = byteAt(bytes, start);
   const remainingLength = readVariableByteInteger(bytes, start + 1, end);
   const bodyStart = start + 1 + variableByteIntegerSize(remainingLength);

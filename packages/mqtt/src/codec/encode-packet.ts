@@ -16,7 +16,7 @@ import { encodeUnsubscribe } from "./unsubscribe.js";
  * and subscription options before MQTT 5.0, the reason code of an acknowledgement.
  *
  * @param version of the connection; a CONNECT goes by its own `protocolVersion`.
- * @throws RangeError, TypeError when a field's value cannot be sent.
+ * @throws RangeError, TypeError or TopicSyntaxError when a field's value cannot be sent.
  */
 export function encodePacket(packet: Packet, version: ProtocolVersion): Uint8Array {
   switch (packet.type) {

@@ -3,7 +3,7 @@ import { ByteReader, decodeUtf8 } from "@isthmus/bytes";
 import { malformedPacket, protocolError } from "./errors.js";
 import { readVariableByteInteger, variableByteIntegerSize } from "./variable-byte-integer.js";
 
-/** Reads the data types of MQTT (1.5) from the body of one packet. */
+/** Reads the data types of MQTT (1.5) from the body of one packet; what is cut short is a malformed packet. */
 export class PacketReader extends ByteReader {
   /** A variable byte integer (1.5.5). */
   variableByteInteger(): number {
@@ -30,6 +30,10 @@ export class PacketReader extends ByteReader {
     const identifier = this.uint16();
     if (identifier === 0) throw protocolError("packet identifier 0");
     return identifier;
+  }
+
+  protected override shortRead(needed: number, available: number): Error {
+    return malformedPacket(`the packet is cut short: a field needs ${needed} bytes, ${available} are left`);
   }
 
   /** Checks that nothing is left: every byte of a packet belongs to one of its fields. */

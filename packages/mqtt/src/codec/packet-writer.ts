@@ -1,16 +1,12 @@
 import { ByteWriter, encodeUtf8 } from "@isthmus/bytes";
 
-import { MAX_STRING_SIZE } from "./constants.js";
-import {
-  checkVariableByteInteger,
-  variableByteIntegerSize,
-  writeVariableByteInteger,
-} from "./variable-byte-integer.js";
+import { MAX_STRING_SIZE, MAX_VARIABLE_BYTE_INTEGER } from "./constants.js";
+import { variableByteIntegerSize, writeVariableByteInteger } from "./variable-byte-integer.js";
 
 /** Writes the data types of MQTT (1.5) into the body of one packet; what does not fit is the caller's error. */
 export class PacketWriter extends ByteWriter {
   variableByteInteger(name: string, value: number): this {
-    checkVariableByteInteger(name, value);
+    checkInteger(name, value, 0, MAX_VARIABLE_BYTE_INTEGER);
     let rest = value;
     for (; rest > 0x7f; rest >>>= 7) this.uint8((rest & 0x7f) | 0x80);
     return this.uint8(rest);
@@ -27,7 +23,6 @@ export class PacketWriter extends ByteWriter {
     return this.uint16(value.length).append(value);
   }
 
-  /** [MQTT-2.2.1-3] */
   packetIdentifier(value: number): this {
     checkPacketIdentifier(value);
     return this.uint16(value);
@@ -35,7 +30,7 @@ export class PacketWriter extends ByteWriter {
 
   /** The whole packet: `firstByte`, the Remaining Length, and what was written. */
   frame(firstByte: number): Uint8Array {
-    checkVariableByteInteger("the remaining length", this.length);
+    checkInteger("the remaining length", this.length, 0, MAX_VARIABLE_BYTE_INTEGER);
     const packet = new Uint8Array(1 + variableByteIntegerSize(this.length) + this.length);
     packet[0] = firstByte;
     packet.set(this.view(), writeVariableByteInteger(packet, 1, this.length));
@@ -43,10 +38,15 @@ export class PacketWriter extends ByteWriter {
   }
 }
 
-/** @throws RangeError when `value` is not an integer from 1 to 65,535. */
+/** @throws RangeError when `value` is not an integer from 1 to 65,535. [MQTT-2.2.1-3] */
 export function checkPacketIdentifier(value: number): void {
-  if (!Number.isInteger(value) || value < 1 || value > 0xffff) {
-    throw new RangeError(`packetIdentifier ${value} is not an integer from 1 to 65535`);
+  checkInteger("packetIdentifier", value, 1, 0xffff);
+}
+
+/** @throws RangeError when `value` is not an integer from `min` to `max`; `name` is the caller's argument. */
+export function checkInteger(name: string, value: number, min: number, max: number): void {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new RangeError(`${name} ${value} is not an integer from ${min} to ${max}`);
   }
 }
 

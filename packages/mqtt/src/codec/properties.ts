@@ -2,26 +2,28 @@ import { MqttProtocolError, malformedPacket, protocolError } from "./errors.js";
 import { PacketReader } from "./packet-reader.js";
 import { PacketWriter } from "./packet-writer.js";
 import type { PacketType } from "./packets.js";
+import { WIRE_TYPES, type WireType, type WireValue } from "./property-wire-types.js";
 import { ReasonCode } from "./reason-codes.js";
 
 /** Where properties stand: in a packet, or in the will of CONNECT (3.1.3.2). */
 export type PropertyPlace = Exclude<PacketType, "pingreq" | "pingresp"> | "will";
 
-/** What a property of each wire type is in TypeScript (2.2.2.2). */
-interface WireValues {
-  /** A byte that is 0 or 1 and answers yes or no. */
-  readonly flag: boolean;
-  /** A byte that is 0 or 1 and counts. */
-  readonly bit: 0 | 1;
-  readonly uint16: number;
-  readonly uint32: number;
-  readonly variableByteInteger: number;
-  readonly text: string;
-  readonly binary: Uint8Array;
-  readonly textPair: readonly [name: string, value: string];
-}
-
-type WireType = keyof WireValues;
+const EVERYWHERE = [
+  "connect",
+  "connack",
+  "publish",
+  "will",
+  "puback",
+  "pubrec",
+  "pubrel",
+  "pubcomp",
+  "subscribe",
+  "suback",
+  "unsubscribe",
+  "unsuback",
+  "disconnect",
+  "auth",
+] as const satisfies readonly PropertyPlace[];
 
 interface PropertyDefinition {
   readonly identifier: number;
@@ -38,7 +40,7 @@ export const PROPERTIES = {
   payloadFormatIndicator: { identifier: 0x01, wireType: "flag", places: ["publish", "will"] },
   messageExpiryInterval: { identifier: 0x02, wireType: "uint32", places: ["publish", "will"] },
   contentType: { identifier: 0x03, wireType: "text", places: ["publish", "will"] },
-  responseTopic: { identifier: 0x08, wireType: "text", places: ["publish", "will"] },
+  responseTopic: { identifier: 0x08, wireType: "topicName", places: ["publish", "will"] },
   correlationData: { identifier: 0x09, wireType: "binary", places: ["publish", "will"] },
   subscriptionIdentifiers: {
     identifier: 0x0b,
@@ -77,42 +79,7 @@ export const PROPERTIES = {
   },
   maximumQoS: { identifier: 0x24, wireType: "bit", places: ["connack"] },
   retainAvailable: { identifier: 0x25, wireType: "flag", places: ["connack"] },
-  userProperties: {
-    identifier: 0x26,
-    wireType: "textPair",
-    places: [
-      "connect",
-      "connack",
-      "publish",
-      "will",
-      "puback",
-      "pubrec",
-      "pubrel",
-      "pubcomp",
-      "subscribe",
-      "suback",
-      "unsubscribe",
-      "unsuback",
-      "disconnect",
-      "auth",
-    ],
-    repeatsIn: [
-      "connect",
-      "connack",
-      "publish",
-      "will",
-      "puback",
-      "pubrec",
-      "pubrel",
-      "pubcomp",
-      "subscribe",
-      "suback",
-      "unsubscribe",
-      "unsuback",
-      "disconnect",
-      "auth",
-    ],
-  },
+  userProperties: { identifier: 0x26, wireType: "textPair", places: EVERYWHERE, repeatsIn: EVERYWHERE },
   maximumPacketSize: {
     identifier: 0x27,
     wireType: "uint32",
@@ -128,8 +95,8 @@ export const PROPERTIES = {
 export type PropertyName = keyof typeof PROPERTIES;
 
 type PropertyValue<N extends PropertyName> = (typeof PROPERTIES)[N] extends { readonly repeatsIn: unknown }
-  ? readonly WireValues[(typeof PROPERTIES)[N]["wireType"]][]
-  : WireValues[(typeof PROPERTIES)[N]["wireType"]];
+  ? readonly WireValue<(typeof PROPERTIES)[N]["wireType"]>[]
+  : WireValue<(typeof PROPERTIES)[N]["wireType"]>;
 
 /**
  * The properties of an MQTT 5.0 packet by name; absent is undefined. Intervals are in seconds, sizes in bytes.
@@ -162,7 +129,8 @@ export function decodeProperties(
   while (reader.remaining > 0) {
     const name = readName(reader, place);
     const definition: PropertyDefinition = PROPERTIES[name];
-    const value = readValue(reader, name, definition);
+    const value = WIRE_TYPES[definition.wireType].read(reader, name);
+    if (value === 0 && definition.zero !== undefined) throw new MqttProtocolError(definition.zero, `${name} is 0`);
     const repeated = values[name];
     if (repeated !== undefined && !definition.repeatsIn?.includes(place)) {
       throw protocolError(`${name} stands more than once in ${place}`);
@@ -183,38 +151,6 @@ function readName(reader: PacketReader, place: PropertyPlace): PropertyName {
   const definition: PropertyDefinition = PROPERTIES[name];
   if (!definition.places.includes(place)) throw malformedPacket(`${name} does not belong in ${place}`);
   return name;
-}
-
-function readValue(reader: PacketReader, name: PropertyName, definition: PropertyDefinition): unknown {
-  switch (definition.wireType) {
-    case "flag":
-      return readBit(reader, name) === 1;
-    case "bit":
-      return readBit(reader, name);
-    case "uint16":
-      return checkZero(reader.uint16(), name, definition);
-    case "uint32":
-      return checkZero(reader.uint32(), name, definition);
-    case "variableByteInteger":
-      return checkZero(reader.variableByteInteger(), name, definition);
-    case "text":
-      return reader.text(name);
-    case "binary":
-      return reader.binary();
-    case "textPair":
-      return [reader.text(name), reader.text(name)];
-  }
-}
-
-function readBit(reader: PacketReader, name: PropertyName): number {
-  const value = reader.uint8();
-  if (value > 1) throw protocolError(`${name} is ${value}, neither 0 nor 1`);
-  return value;
-}
-
-function checkZero(value: number, name: PropertyName, definition: PropertyDefinition): number {
-  if (value === 0 && definition.zero !== undefined) throw new MqttProtocolError(definition.zero, `${name} is 0`);
-  return value;
 }
 
 /** 3.1.2.11.10, 3.2.2.3.18: data without a method is a Protocol Error. */
@@ -270,50 +206,10 @@ function parseName(key: string, place: PropertyPlace): PropertyName {
 }
 
 function writeProperty(writer: PacketWriter, name: PropertyName, definition: PropertyDefinition, value: unknown): void {
-  writer.uint8(definition.identifier);
   if (value === 0 && definition.zero !== undefined) throw new RangeError(`${name} must not be 0`);
-  switch (definition.wireType) {
-    case "flag":
-      if (typeof value !== "boolean") throw new TypeError(`${name} is not a boolean`);
-      writer.uint8(value ? 1 : 0);
-      return;
-    case "bit":
-      writer.uint8(checkInteger(name, value, 1));
-      return;
-    case "uint16":
-      writer.uint16(checkInteger(name, value, 0xffff));
-      return;
-    case "uint32":
-      writer.uint32(checkInteger(name, value, 0xffff_ffff));
-      return;
-    case "variableByteInteger":
-      writer.variableByteInteger(name, checkInteger(name, value, 0xffff_ffff));
-      return;
-    case "text":
-      writer.text(name, checkText(name, value));
-      return;
-    case "binary":
-      if (!(value instanceof Uint8Array)) throw new TypeError(`${name} is not a Uint8Array`);
-      writer.binary(name, value);
-      return;
-    case "textPair":
-      if (!Array.isArray(value) || value.length !== 2) throw new TypeError(`${name} is not a list of pairs`);
-      writer.text(name, checkText(name, value[0])).text(name, checkText(name, value[1]));
-      return;
-  }
-}
-
-function checkInteger(name: PropertyName, value: unknown, max: number): number {
-  if (typeof value !== "number") throw new TypeError(`${name} is not a number`);
-  if (!Number.isInteger(value) || value < 0 || value > max) {
-    throw new RangeError(`${name} ${value} is not an integer from 0 to ${max}`);
-  }
-  return value;
-}
-
-function checkText(name: PropertyName, value: unknown): string {
-  if (typeof value !== "string") throw new TypeError(`${name} is not a string`);
-  return value;
+  // Identifiers are variable byte integers, and all below 128.
+  writer.uint8(definition.identifier);
+  WIRE_TYPES[definition.wireType].write(writer, name, value);
 }
 
 const NO_BYTES = new Uint8Array(0);

@@ -1,6 +1,5 @@
 import { byteAt } from "@isthmus/bytes";
 
-import { MAX_VARIABLE_BYTE_INTEGER } from "./constants.js";
 import { malformedPacket } from "./errors.js";
 
 /** Bytes that `value` takes as a variable byte integer: 1 to 4. It is the only size that a reader accepts. */
@@ -49,11 +48,4 @@ export function writeVariableByteInteger(target: Uint8Array, offset: number, val
   }
   target[at++] = rest;
   return at;
-}
-
-/** @throws RangeError when `value` is not an integer from 0 to 268,435,455; `name` is the caller's argument. */
-export function checkVariableByteInteger(name: string, value: number): void {
-  if (!Number.isInteger(value) || value < 0 || value > MAX_VARIABLE_BYTE_INTEGER) {
-    throw new RangeError(`${name} ${value} is not an integer from 0 to ${MAX_VARIABLE_BYTE_INTEGER}`);
-  }
 }
