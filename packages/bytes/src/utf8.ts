@@ -9,8 +9,11 @@ export class Utf8Error extends Error {
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** Below this length a loop over the bytes is faster than the call into the decoder. */
-const SHORT_ASCII = 48;
+/** Up to this length a loop over the bytes is faster than the call into the decoder. */
+const SHORT_BYTES = 12;
+
+/** Up to this length a loop over the text is faster than the call into the encoder, whose result is not on the heap. */
+const SHORT_TEXT = 64;
 
 /**
  * The text of well-formed UTF-8 (RFC 3629), kept code point by code point: no byte-order mark is stripped, nothing
@@ -23,7 +26,7 @@ export function decodeUtf8(bytes: Uint8Array, start = 0, end = bytes.length): st
   if (start < 0 || end > bytes.length || start > end) {
     throw new RangeError(`window ${start}..${end} is not within ${bytes.length} bytes`);
   }
-  if (end - start <= SHORT_ASCII) {
+  if (end - start <= SHORT_BYTES) {
     const text = decodeShortAscii(bytes, start, end);
     if (text !== undefined) return text;
   }
@@ -46,8 +49,22 @@ function decodeShortAscii(bytes: Uint8Array, start: number, end: number): string
 
 /** @throws Utf8Error when `text` holds a lone surrogate, which UTF-8 cannot express. */
 export function encodeUtf8(text: string): Uint8Array {
+  if (text.length <= SHORT_TEXT) {
+    const bytes = encodeShortAscii(text);
+    if (bytes !== undefined) return bytes;
+  }
   if (hasLoneSurrogate(text)) throw new Utf8Error("a lone surrogate has no UTF-8 form");
   return encoder.encode(text);
+}
+
+function encodeShortAscii(text: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) return undefined;
+    bytes[i] = unit;
+  }
+  return bytes;
 }
 
 /** Whether `text` holds half of a surrogate pair. */
