@@ -1,0 +1,51 @@
+import type { Topic } from "@isthmus/exchange";
+import type { ConnectPacket } from "@isthmus/mqtt/codec";
+import { ReasonCode } from "@isthmus/mqtt/codec";
+
+/** Who somebody turned out to be. */
+export interface Identity {
+  /** The user name; undefined for an anonymous client. */
+  readonly user: string | undefined;
+}
+
+/** Why somebody was not let in: the reason code to send, and what the log says. */
+export interface Refusal {
+  readonly reasonCode: number;
+  readonly reason: string;
+}
+
+/** What the hub asks before it lets anybody in or anything through. */
+export interface Access {
+  /** One sentence that says who can connect, shown at the start. */
+  readonly summary: string;
+  authenticate(packet: ConnectPacket): Identity | Refusal;
+  mayPublish(identity: Identity, topic: Topic): boolean;
+  maySubscribe(identity: Identity, filter: string): boolean;
+}
+
+/** Lets in everybody or nobody: what there is while no users are configured. */
+export class AnonymousAccess implements Access {
+  readonly #isAllowed: boolean;
+
+  constructor(isAllowed: boolean) {
+    this.#isAllowed = isAllowed;
+  }
+
+  get summary(): string {
+    return this.#isAllowed ? "anyone who reaches these addresses may publish and subscribe" : "nobody may connect";
+  }
+
+  authenticate(): Identity | Refusal {
+    if (this.#isAllowed) return { user: undefined };
+    return { reasonCode: ReasonCode.notAuthorized, reason: "anonymous clients are not allowed" };
+  }
+
+  /** Status topics are the hub's own to write. */
+  mayPublish(_identity: Identity, topic: Topic): boolean {
+    return !topic.name.startsWith("$SYS/");
+  }
+
+  maySubscribe(): boolean {
+    return true;
+  }
+}

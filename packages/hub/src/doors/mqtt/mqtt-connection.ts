@@ -1,0 +1,390 @@
+import type { Topic } from "@isthmus/exchange";
+import type { Transport, TransportListener } from "@isthmus/mqtt";
+import {
+  type AcknowledgementFrame,
+  acknowledgementSize,
+  type AuthPacket,
+  type ConnectPacket,
+  type DisconnectPacket,
+  MqttProtocolError,
+  type ProtocolVersion,
+  type Properties,
+  type PublishFrame,
+  ReasonCode,
+  type SubscribePacket,
+  type UnsubscribePacket,
+  writePuback,
+  writePubcomp,
+  writePubrec,
+  writePubrel,
+} from "@isthmus/mqtt/codec";
+import {
+  type ConnectionFailure,
+  Outbox,
+  ServerConnection,
+  type ServerConnectionOwner,
+  type SessionLink,
+} from "@isthmus/mqtt/session";
+import type { Identity } from "../../access/access.js";
+import type { Pausable } from "./back-pressure.js";
+import type { Flushable } from "./flush-scheduler.js";
+import type { MqttDoor } from "./mqtt-door.js";
+import { messageFromFrame } from "./mqtt-message.js";
+import type { MqttSession } from "./mqtt-session.js";
+import { PublishRun, wireForm } from "./publish-run.js";
+import { subscribe, unsubscribe } from "./subscribe.js";
+import { TopicAliases } from "./topic-aliases.js";
+
+/** A chunk up to this many bytes is answered at once: the publisher is in no hurry to send more. */
+const LONE_CHUNK_BYTES = 1024;
+
+/**
+ * One network connection of an MQTT client: the driver of its {@link ServerConnection}, and the way from its packets to
+ * the exchange and back.
+ */
+export class MqttConnection implements TransportListener, ServerConnectionOwner, SessionLink, Flushable, Pausable {
+  readonly outbox: Outbox;
+  readonly remoteAddress: string;
+  /** The listener that it came in by, for logs. */
+  readonly listener: string;
+  mustBeStoredFirst = false;
+  /** Undefined before the client was let in, and once it has left. */
+  session: MqttSession | undefined;
+  /** Kept for logs when the session has gone. */
+  clientId: string | undefined;
+  identity: Identity = { user: undefined };
+  readonly #door: MqttDoor;
+  readonly #transport: Transport;
+  readonly #core: ServerConnection;
+  #timer: NodeJS.Timeout | undefined;
+  #isFlushScheduled = false;
+  #isTransportCongested = false;
+  #isClosing = false;
+  #isGraceful = false;
+  #run: PublishRun | undefined;
+  #aliases: TopicAliases | undefined;
+  /** The topic last published to, and whether that is allowed. */
+  #lastTopic: Topic | undefined;
+  #isLastAllowed = false;
+  #receiveMaximum = 65_535;
+
+  constructor(door: MqttDoor, transport: Transport, listener: string) {
+    this.#door = door;
+    this.#transport = transport;
+    this.listener = listener;
+    this.remoteAddress = transport.remoteAddress;
+    this.outbox = new Outbox(door.outboxMemory);
+    this.#core = new ServerConnection(this, this.outbox, door.options, door.clock.tick().monotonic);
+    this.#armTimer();
+    transport.open(this);
+  }
+
+  get version(): ProtocolVersion {
+    return this.#core.version;
+  }
+
+  /** Names the wire form of PUBLISH that the client takes. */
+  get form(): number {
+    return wireForm(this.#core.version);
+  }
+
+  get maximumPacketSize(): number {
+    return this.#core.clientMaximumPacketSize;
+  }
+
+  get receiveMaximum(): number {
+    return this.#receiveMaximum;
+  }
+
+  /** Bytes that wait to be taken by the client. */
+  get unsentBytes(): number {
+    return this.outbox.pendingBytes + (this.#isTransportCongested ? this.#transport.bufferedBytes : 0);
+  }
+
+  /** False once so much waits that whoever publishes to this client should wait as well. */
+  get isRoomy(): boolean {
+    return this.unsentBytes < this.#door.options.congestionBytes;
+  }
+
+  canSend(): boolean {
+    return this.isRoomy;
+  }
+
+  receiveBytes(bytes: Uint8Array): void {
+    this.#door.clock.tick();
+    this.#core.receiveBytes(this.#door.clock.monotonic, bytes);
+    this.#publishRun();
+    if (bytes.length <= LONE_CHUNK_BYTES) this.#door.flushScheduler.flush();
+  }
+
+  handleDrain(): void {
+    this.#door.clock.tick();
+    this.#isTransportCongested = false;
+    this.session?.pump();
+  }
+
+  handleClose(error: Error | undefined): void {
+    this.#door.clock.tick();
+    clearTimeout(this.#timer);
+    this.#isClosing = true;
+    this.#core.close();
+    this.outbox.clear();
+    this.#door.handleClosed(this, error, this.#isGraceful);
+  }
+
+  scheduleFlush(): void {
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    this.#door.flushScheduler.schedule(this);
+  }
+
+  flush(): void {
+    this.#isFlushScheduled = false;
+    this.mustBeStoredFirst = false;
+    this.#isTransportCongested = !this.outbox.flush(this.#transport);
+    if (this.#isClosing) this.#transport.end();
+  }
+
+  pauseReading(): void {
+    this.#transport.pause();
+  }
+
+  resumeReading(): void {
+    if (!this.#isClosing) this.#transport.resume();
+  }
+
+  /** Ends the connection for a reason of the server's. */
+  disconnect(reasonCode: number, message: string): void {
+    this.#core.disconnect(reasonCode, message);
+  }
+
+  /** Lets the client in, its session attached. */
+  accept(
+    session: MqttSession,
+    identity: Identity,
+    packet: ConnectPacket,
+    isPresent: boolean,
+    assignedId: boolean,
+  ): void {
+    const { options } = this.#door;
+    this.session = session;
+    this.clientId = session.clientId;
+    this.identity = identity;
+    this.#receiveMaximum = packet.properties?.receiveMaximum ?? 65_535;
+    this.#aliases = new TopicAliases(options.topicAliasMaximum);
+    const keepAlive = Math.min(packet.keepAlive === 0 ? Infinity : packet.keepAlive, options.maxKeepAlive);
+    const properties: Properties = {
+      receiveMaximum: options.receiveMaximum,
+      topicAliasMaximum: options.topicAliasMaximum,
+      // Left out where there is no limit of ours: some clients reject a value above 268,435,455.
+      maximumPacketSize: options.maximumPacketSize < 268_435_455 ? options.maximumPacketSize : undefined,
+      assignedClientIdentifier: assignedId ? session.clientId : undefined,
+      serverKeepAlive:
+        this.version === 5 && keepAlive !== packet.keepAlive && Number.isFinite(keepAlive) ? keepAlive : undefined,
+    };
+    this.#core.accept(
+      { type: "connack", sessionPresent: isPresent, reasonCode: ReasonCode.success, properties },
+      Number.isFinite(keepAlive) ? keepAlive : 0,
+    );
+    session.attach(this);
+    this.#armTimer();
+  }
+
+  refuse(reasonCode: number, message: string): void {
+    this.#core.refuse(reasonCode, message);
+  }
+
+  /** Closes at once: what was not sent is lost. */
+  destroy(): void {
+    this.#transport.destroy();
+  }
+
+  handleConnect(packet: ConnectPacket): void {
+    this.#door.connect(this, packet);
+  }
+
+  handlePublish(frame: PublishFrame): void {
+    const isPlain = frame.qos === 0 && !frame.retain && frame.propertiesStart === frame.propertiesEnd;
+    if (isPlain && this.#run !== undefined && this.#run.count > 0 && this.#run.extend(frame)) return;
+    this.#publishRun();
+    const { session } = this;
+    if (session !== undefined) this.#publish(frame, session);
+  }
+
+  handleAcknowledgement(frame: AcknowledgementFrame): void {
+    this.#publishRun();
+    const flow = this.session?.flow;
+    if (flow === undefined) return;
+    const { packetIdentifier, reasonCode } = frame;
+    const now = this.#door.clock.epoch;
+    this.mustBeStoredFirst = true;
+    switch (frame.type) {
+      case "puback":
+        flow.handlePuback(packetIdentifier, now);
+        break;
+      case "pubrec": {
+        const answer = flow.handlePubrec(packetIdentifier, reasonCode, now);
+        if (answer !== undefined) this.#acknowledge(writePubrel, packetIdentifier, answer);
+        break;
+      }
+      case "pubrel": {
+        const isKnown = flow.release(packetIdentifier);
+        // [MQTT-4.3.3-11]
+        const answer = isKnown ? ReasonCode.success : ReasonCode.packetIdentifierNotFound;
+        this.#acknowledge(writePubcomp, packetIdentifier, answer);
+        break;
+      }
+      case "pubcomp":
+        flow.handlePubcomp(packetIdentifier, now);
+        break;
+    }
+    if (flow.waitingCount === 0) this.session?.pump();
+  }
+
+  handleSubscribe(packet: SubscribePacket): void {
+    this.#publishRun();
+    const { session } = this;
+    if (session === undefined) return;
+    const { reasonCodes, backlogs } = subscribe(this.#door, session, this.identity, packet);
+    this.mustBeStoredFirst = true;
+    this.#core.send({ type: "suback", packetIdentifier: packet.packetIdentifier, reasonCodes });
+    for (const backlog of backlogs) session.deliverRetained(backlog);
+  }
+
+  handleUnsubscribe(packet: UnsubscribePacket): void {
+    this.#publishRun();
+    if (this.session === undefined) return;
+    const reasonCodes = unsubscribe(this.#door, this.session, packet);
+    this.mustBeStoredFirst = true;
+    this.#core.send({ type: "unsuback", packetIdentifier: packet.packetIdentifier, reasonCodes });
+  }
+
+  handleAuth(_packet: AuthPacket): void {
+    // No method was agreed on at CONNECT, so there is nothing to continue. [MQTT-4.12.0-6]
+    throw new MqttProtocolError(ReasonCode.protocolError, "AUTH without an authentication method");
+  }
+
+  handleDisconnect(packet: DisconnectPacket): void {
+    this.#publishRun();
+    const { session } = this;
+    const expiry = packet.properties?.sessionExpiryInterval;
+    if (session !== undefined && expiry !== undefined) {
+      if (session.expiryMs === 0 && expiry > 0) {
+        // [MQTT-3.14.2-2]
+        this.#door.log.warn({ client: session.clientId }, "session expiry raised from 0 at DISCONNECT: ignored");
+      } else session.expiryMs = this.#door.sessionExpiryMs(expiry);
+    }
+    this.#isGraceful = packet.reasonCode !== ReasonCode.disconnectWithWillMessage;
+    this.#close();
+  }
+
+  handleFailure(failure: ConnectionFailure): void {
+    this.#door.handleFailed(this, failure);
+    this.#close();
+  }
+
+  #publish(frame: PublishFrame, session: MqttSession): void {
+    const properties = frame.propertiesStart === frame.propertiesEnd ? undefined : frame.properties();
+    const topic = this.#resolveTopic(frame, properties);
+    this.#door.checkPublication(frame, properties);
+    if (topic !== this.#lastTopic) {
+      this.#lastTopic = topic;
+      this.#isLastAllowed = this.#door.access.mayPublish(this.identity, topic);
+    }
+    if (!this.#isLastAllowed) this.#refusePublish(frame, topic);
+    else if (frame.qos !== 0 || frame.retain || mustChange(properties))
+      this.#publishMessage(frame, session, topic, properties);
+    else {
+      this.#run ??= new PublishRun(session.origin, this.version, frame, topic);
+      this.#run.begin(frame, topic, this.#door.clock.epoch);
+    }
+  }
+
+  #publishMessage(frame: PublishFrame, session: MqttSession, topic: Topic, properties: Properties | undefined): void {
+    const { packetIdentifier } = frame;
+    if (frame.qos === 2 && !this.#receiveOnce(session, packetIdentifier)) return;
+    const message = messageFromFrame(frame, topic, properties, session.origin, this.#door.clock.epoch);
+    this.#door.metrics.messagesReceived++;
+    const receivers = this.#door.exchange.publish(topic, message);
+    if (frame.qos === 0) return;
+    const reasonCode = receivers === 0 ? ReasonCode.noMatchingSubscribers : ReasonCode.success;
+    this.#acknowledge(frame.qos === 1 ? writePuback : writePubrec, packetIdentifier, reasonCode);
+  }
+
+  /** @returns false when this QoS 2 message came before: it is acknowledged again and not published. [MQTT-4.3.3-10] */
+  #receiveOnce(session: MqttSession, packetIdentifier: number): boolean {
+    const { flow } = session;
+    if (!flow.receive(packetIdentifier)) {
+      this.#acknowledge(writePubrec, packetIdentifier, ReasonCode.success);
+      return false;
+    }
+    if (flow.inboundCount > this.#door.options.receiveMaximum) {
+      throw new MqttProtocolError(
+        ReasonCode.receiveMaximumExceeded, // [MQTT-3.3.4-7]
+        `more than ${this.#door.options.receiveMaximum} QoS 2 messages are not released`,
+      );
+    }
+    return true;
+  }
+
+  #refusePublish(frame: PublishFrame, topic: Topic): void {
+    this.#door.handlePublishRefused(this, topic);
+    const { qos, packetIdentifier } = frame;
+    // Before MQTT 5.0 there is no way to say no but to close, so it is acknowledged and not published. [MQTT-3.3.5-2]
+    const reasonCode = this.version === 5 ? ReasonCode.notAuthorized : ReasonCode.success;
+    if (qos === 1) this.#acknowledge(writePuback, packetIdentifier, reasonCode);
+    if (qos === 2) this.#acknowledge(writePubrec, packetIdentifier, reasonCode);
+  }
+
+  #resolveTopic(frame: PublishFrame, properties: Properties | undefined): Topic {
+    const { bytes, topicStart, topicEnd } = frame;
+    const alias = properties?.topicAlias;
+    if (topicStart === topicEnd && alias !== undefined && this.#aliases !== undefined) return this.#aliases.get(alias);
+    const last = this.#lastTopic;
+    const topic = last?.equals(bytes, topicStart, topicEnd)
+      ? last
+      : this.#door.exchange.topics.intern(bytes, topicStart, topicEnd);
+    if (alias !== undefined) this.#aliases?.set(alias, topic);
+    return topic;
+  }
+
+  #publishRun(): void {
+    const run = this.#run;
+    if (run === undefined || run.count === 0) return;
+    this.#door.metrics.messagesReceived += run.count;
+    this.#door.exchange.publishRun(run);
+    run.count = 0;
+  }
+
+  #acknowledge(write: typeof writePuback, packetIdentifier: number, reasonCode: number): void {
+    const code = this.version === 5 ? reasonCode : ReasonCode.success;
+    const at = this.outbox.reserve(acknowledgementSize(code));
+    write(this.outbox.staging, at, packetIdentifier, code);
+    this.mustBeStoredFirst = true;
+    this.scheduleFlush();
+  }
+
+  #close(): void {
+    this.#isClosing = true;
+    this.#door.release(this, this.#isGraceful);
+    this.scheduleFlush();
+  }
+
+  #armTimer(): void {
+    clearTimeout(this.#timer);
+    const deadline = this.#core.nextDeadline();
+    if (deadline === Number.POSITIVE_INFINITY) return;
+    this.#timer = setTimeout(() => this.#handleTimeout(), Math.max(1, deadline - this.#door.clock.monotonic)).unref();
+  }
+
+  /** Bytes that came in since have moved the deadline: the timer is not touched for each of them. */
+  #handleTimeout(): void {
+    this.#core.handleTimeout(this.#door.clock.tick().monotonic);
+    if (!this.#isClosing) this.#armTimer();
+  }
+}
+
+/** Properties that do not go out as they came in. */
+function mustChange(properties: Properties | undefined): boolean {
+  return properties?.topicAlias !== undefined || properties?.messageExpiryInterval !== undefined;
+}

@@ -1,0 +1,217 @@
+import { utf8Length } from "@isthmus/bytes";
+import type { Exchange, Origin, Topic } from "@isthmus/exchange";
+import type { Transport } from "@isthmus/mqtt";
+import { type ConnectPacket, type Properties, type PublishFrame, ReasonCode, reasonName } from "@isthmus/mqtt/codec";
+import { type ConnectionFailure, OutboxMemory } from "@isthmus/mqtt/session";
+import type { Logger } from "pino";
+import type { Access } from "../../access/access.js";
+import type { Clock } from "../../clock.js";
+import type { Metrics } from "../../metrics.js";
+import { BackPressure } from "./back-pressure.js";
+import { FlushScheduler } from "./flush-scheduler.js";
+import { checkPublication } from "./check-publication.js";
+import { MqttConnection } from "./mqtt-connection.js";
+import type { MqttDoorOptions } from "./mqtt-options.js";
+import type { MqttSession } from "./mqtt-session.js";
+import { SessionRegistry } from "./session-registry.js";
+
+/** What the MQTT door shares with the rest of the hub. */
+export interface MqttDoorContext {
+  readonly exchange: Exchange;
+  readonly access: Access;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly options: MqttDoorOptions;
+}
+
+/** The MQTT side of the hub: takes connections from the listeners, and knows all sessions. */
+export class MqttDoor implements MqttDoorContext {
+  readonly exchange: Exchange;
+  readonly access: Access;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly options: MqttDoorOptions;
+  readonly outboxMemory = new OutboxMemory();
+  readonly flushScheduler: FlushScheduler;
+  readonly backPressure: BackPressure;
+  readonly #connections = new Set<MqttConnection>();
+  readonly #sessions: SessionRegistry;
+  #whenEmpty: (() => void) | undefined;
+
+  constructor(context: MqttDoorContext) {
+    this.exchange = context.exchange;
+    this.access = context.access;
+    this.clock = context.clock;
+    this.metrics = context.metrics;
+    this.log = context.log;
+    this.options = context.options;
+    this.backPressure = new BackPressure(this.options.slowReceiverGraceMs, this.metrics);
+    this.flushScheduler = new FlushScheduler(
+      () => this.exchange.commit(),
+      (error) => this.log.fatal({ err: error }, "the store has failed: nothing is acknowledged any more"),
+    );
+    this.#sessions = new SessionRegistry(this);
+  }
+
+  /** Takes a connection that a listener has accepted. */
+  open(transport: Transport, listener: string): void {
+    this.metrics.connectionsOpened++;
+    if (this.#connections.size >= this.options.maxConnections) {
+      this.metrics.connectionsRefused++;
+      this.log.warn(
+        { address: transport.remoteAddress, listener, reason: `${this.options.maxConnections} connections are open` },
+        "connection refused",
+      );
+      transport.destroy();
+      return;
+    }
+    this.#connections.add(new MqttConnection(this, transport, listener));
+    this.metrics.connectionsOpen = this.#connections.size;
+  }
+
+  /** A client has sent CONNECT: lets it in or turns it away. [MQTT-3.1.4-2] */
+  connect(connection: MqttConnection, packet: ConnectPacket): void {
+    const problem = this.#checkClientId(packet);
+    const verdict = problem ?? this.access.authenticate(packet);
+    if ("reasonCode" in verdict) {
+      connection.refuse(verdict.reasonCode, verdict.reason);
+      return;
+    }
+    if (packet.properties?.authenticationMethod !== undefined) {
+      // [MQTT-4.12.0-1]
+      connection.refuse(
+        ReasonCode.badAuthenticationMethod,
+        `authentication method ${packet.properties.authenticationMethod} is not supported`,
+      );
+      return;
+    }
+    const { session, isPresent, isAssigned } = this.#sessions.open(packet, verdict);
+    connection.accept(session, verdict, packet, isPresent, isAssigned);
+    this.log.info(
+      {
+        client: session.clientId,
+        address: connection.remoteAddress,
+        listener: connection.listener,
+        version: packet.protocolVersion,
+        user: verdict.user,
+        sessionPresent: isPresent,
+      },
+      "client connected",
+    );
+  }
+
+  /** @throws MqttProtocolError for a publication that MQTT does not allow. */
+  checkPublication(frame: PublishFrame, properties: Properties | undefined): void {
+    if (properties !== undefined) checkPublication(frame, properties, this.options.maxTopicLevels);
+  }
+
+  /** The session expiry that applies, from seconds to milliseconds. 0xFFFFFFFF is for ever (3.1.2.11.2). */
+  sessionExpiryMs(seconds: number): number {
+    const allowed = Math.min(seconds, this.options.maxSessionExpiry);
+    return allowed === 0xffff_ffff ? Number.POSITIVE_INFINITY : allowed * 1000;
+  }
+
+  /** Makes the connection that published wait for `receiver`. */
+  holdPublisher(origin: Origin, receiver: MqttSession): void {
+    const publisher = this.#sessions.find(origin)?.connection;
+    if (publisher !== undefined && publisher.session !== receiver) this.backPressure.hold(publisher, receiver);
+  }
+
+  handlePublishRefused(connection: MqttConnection, topic: Topic): void {
+    this.metrics.messagesRefused++;
+    this.log.warn(
+      {
+        client: connection.clientId,
+        address: connection.remoteAddress,
+        listener: connection.listener,
+        topic: topic.name,
+        reason: "not authorized",
+      },
+      "publish refused",
+    );
+  }
+
+  handleSubscribeRefused(session: MqttSession, filter: string, reasonCode: number): void {
+    this.log.warn(
+      {
+        client: session.clientId,
+        address: session.connection?.remoteAddress,
+        listener: session.connection?.listener,
+        filter,
+        reason: reasonName(reasonCode),
+      },
+      "subscription refused",
+    );
+  }
+
+  /** The server ends a connection: a refusal, a protocol error, a takeover. */
+  handleFailed(connection: MqttConnection, failure: ConnectionFailure): void {
+    const isRefused = connection.clientId === undefined;
+    if (isRefused) this.metrics.connectionsRefused++;
+    this.log.warn(
+      {
+        client: connection.clientId,
+        address: connection.remoteAddress,
+        listener: connection.listener,
+        code: `0x${failure.reasonCode.toString(16).padStart(2, "0")}`,
+        reason: failure.message,
+      },
+      isRefused ? "connection refused" : "client disconnected by the server",
+    );
+  }
+
+  /** The session is on its own from now on. Called once or more for each connection. */
+  release(connection: MqttConnection, isGraceful: boolean): void {
+    const { session } = connection;
+    connection.session = undefined;
+    this.backPressure.forget(connection);
+    if (session?.connection === connection) this.#sessions.leave(session, isGraceful);
+  }
+
+  /** The transport is gone. */
+  handleClosed(connection: MqttConnection, error: Error | undefined, isGraceful: boolean): void {
+    // Neither a connection that was never let in nor one that the server has ended: those were reported.
+    if (connection.session !== undefined || isGraceful) {
+      this.log.info(
+        { client: connection.clientId, address: connection.remoteAddress, reason: error?.message },
+        isGraceful ? "client disconnected" : "client lost",
+      );
+    }
+    this.release(connection, isGraceful);
+    this.#connections.delete(connection);
+    this.metrics.connectionsOpen = this.#connections.size;
+    if (this.#connections.size === 0) this.#whenEmpty?.();
+  }
+
+  /** Tells every client that the server goes, and waits for the connections to close. */
+  async close(graceMs: number): Promise<void> {
+    const isEmpty = new Promise<void>((resolve) => (this.#whenEmpty = resolve));
+    for (const connection of this.#connections) {
+      connection.disconnect(ReasonCode.serverShuttingDown, "the server is shutting down");
+    }
+    this.flushScheduler.flush();
+    if (this.#connections.size > 0) await Promise.race([isEmpty, delay(graceMs)]);
+    for (const connection of this.#connections) connection.destroy();
+    this.backPressure.close();
+    this.#sessions.close();
+  }
+
+  #checkClientId(packet: ConnectPacket): { reasonCode: number; reason: string } | undefined {
+    const { clientId, protocolVersion, cleanStart } = packet;
+    const reasonCode = ReasonCode.clientIdentifierNotValid;
+    if (clientId === "" && protocolVersion === 3) return { reasonCode, reason: "MQTT 3.1 needs a client identifier" };
+    if (clientId === "" && protocolVersion === 4 && !cleanStart) {
+      // [MQTT-3.1.3-8]
+      return { reasonCode, reason: "a persistent session needs a client identifier" };
+    }
+    const size = utf8Length(clientId);
+    if (size <= this.options.maxClientIdBytes) return undefined;
+    return { reasonCode, reason: `client identifier of ${size} bytes exceeds ${this.options.maxClientIdBytes}` };
+  }
+}
+
+function delay(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
+}

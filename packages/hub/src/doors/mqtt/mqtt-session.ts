@@ -1,0 +1,186 @@
+import type { Delivery, FrameRun, Message, Origin, Receiver, Subscription } from "@isthmus/exchange";
+import type { QoS } from "@isthmus/mqtt/codec";
+import { type DropReason, OutboundEntry, ServerSession, type SessionObserver } from "@isthmus/mqtt/session";
+import type { Congestible } from "./back-pressure.js";
+import type { MqttConnection } from "./mqtt-connection.js";
+import type { MqttDoor } from "./mqtt-door.js";
+import { type MqttMessage, toMqttMessage } from "./mqtt-message.js";
+
+/** Retained messages that a new subscription is still to get, and what it asked for. */
+export interface Backlog {
+  readonly messages: Iterator<Message>;
+  readonly subscription: Subscription;
+}
+
+/**
+ * One MQTT session as the exchange sees it: a receiver of messages, connected or away. It lives from the first CONNECT
+ * with its client identifier until its expiry.
+ */
+export class MqttSession implements Receiver, Congestible, SessionObserver<MqttMessage> {
+  readonly clientId: string;
+  readonly origin: Origin;
+  readonly flow: ServerSession<MqttMessage>;
+  /** By the filter as the client wrote it, share prefix included. */
+  readonly subscriptionByFilter = new Map<string, Subscription>();
+  /** How long the session outlives its connection; Infinity for ever. */
+  expiryMs = 0;
+  isLagging = false;
+  connection: MqttConnection | undefined;
+  readonly #door: MqttDoor;
+  #backlogs: Backlog[] = [];
+
+  constructor(clientId: string, door: MqttDoor) {
+    this.clientId = clientId;
+    this.#door = door;
+    this.origin = { door: "mqtt", name: clientId, receiver: this };
+    this.flow = new ServerSession(door.options, this);
+  }
+
+  get isOnline(): boolean {
+    return this.connection !== undefined && !this.isLagging;
+  }
+
+  /** Sends QoS 0 frames on as they came in, if they are in the wire form of this client. */
+  forward(run: FrameRun, delivery: Delivery): boolean {
+    const { connection } = this;
+    // QoS 0 messages do not wait for a client that is away. [MQTT-4.1.0-1]
+    if (connection === undefined) return true;
+    if (run.form !== connection.form || run.largestFrameBytes > connection.maximumPacketSize) return false;
+    if (delivery.identifiers !== undefined) return false;
+    if (!connection.isRoomy && !this.#isRoomMade(connection, run.origin)) {
+      this.#door.metrics.messagesDropped["slow-receiver"] += run.count;
+      return true;
+    }
+    connection.outbox.append(run.source, run.start, run.end);
+    connection.scheduleFlush();
+    this.#door.metrics.messagesSent += run.count;
+    return true;
+  }
+
+  deliver(message: Message, delivery: Delivery): void {
+    const qos = message.qos < delivery.qos ? message.qos : delivery.qos;
+    const retain = delivery.retainAsPublished && message.retain;
+    this.#send(toMqttMessage(message), qos, retain, delivery.identifiers, delivery);
+  }
+
+  /** Sends the retained messages that match a new subscription, as fast as the client takes them. */
+  deliverRetained(backlog: Backlog): void {
+    this.#backlogs.push(backlog);
+    this.#pumpBacklogs();
+  }
+
+  /** The client can take more: goes on with what waits. */
+  pump(): void {
+    this.flow.pump(this.#door.clock.epoch);
+    this.#pumpBacklogs();
+    if (this.#isCaughtUp()) this.#door.backPressure.relieve(this);
+  }
+
+  attach(connection: MqttConnection): void {
+    this.connection = connection;
+    this.flow.attach(connection, this.#door.clock.epoch);
+  }
+
+  detach(): void {
+    this.connection = undefined;
+    this.#backlogs = [];
+    this.flow.detach();
+    this.#door.backPressure.relieve(this);
+  }
+
+  handleAccepted(): void {
+    // Kept in memory alone: there is nothing to write down.
+  }
+
+  handleChanged(): void {
+    this.#door.metrics.messagesSent++;
+  }
+
+  handleSettled(): void {
+    if (this.isLagging && this.#isCaughtUp()) this.#door.backPressure.relieve(this);
+  }
+
+  handleDropped(message: MqttMessage, reason: DropReason): void {
+    this.#door.metrics.messagesDropped[reason]++;
+    this.#door.log.debug({ client: this.clientId, topic: message.topic, reason }, "message dropped");
+  }
+
+  handleInbound(): void {
+    // As with handleAccepted.
+  }
+
+  #send(
+    message: MqttMessage,
+    qos: QoS,
+    retain: boolean,
+    identifiers: readonly number[] | undefined,
+    delivery: Delivery | undefined,
+  ): void {
+    const now = this.#door.clock.epoch;
+    if (message.expiresAt <= now) this.handleDropped(message, "expired");
+    else if (qos === 0) this.#sendUnacknowledged(message, retain, identifiers, now);
+    else this.#offer(message, qos, retain, identifiers, delivery, now);
+  }
+
+  #sendUnacknowledged(
+    message: MqttMessage,
+    retain: boolean,
+    identifiers: readonly number[] | undefined,
+    now: number,
+  ): void {
+    const { connection } = this;
+    if (connection === undefined) return;
+    if (!connection.isRoomy && !this.#isRoomMade(connection, message.origin)) {
+      this.handleDropped(message, "slow-receiver");
+      return;
+    }
+    if (this.flow.sendUnacknowledged(message, retain, identifiers, now)) this.#door.metrics.messagesSent++;
+  }
+
+  #offer(
+    message: MqttMessage,
+    qos: 1 | 2,
+    retain: boolean,
+    identifiers: readonly number[] | undefined,
+    delivery: Delivery | undefined,
+    now: number,
+  ): void {
+    // What waits owns its bytes; what leaves at once need not.
+    const kept = this.flow.isReady ? message : message.detach();
+    this.flow.offer(new OutboundEntry(kept, qos, retain, identifiers, delivery?.group), now);
+    if (this.flow.waitingCount > this.#door.options.maxQueuedMessages / 2 && this.connection !== undefined) {
+      this.#door.holdPublisher(message.origin, this);
+    }
+  }
+
+  /** The client is behind: makes the publisher wait. @returns false when there is no room even so. */
+  #isRoomMade(connection: MqttConnection, origin: Origin): boolean {
+    this.#door.holdPublisher(origin, this);
+    return !this.isLagging && connection.unsentBytes < this.#door.options.maxOutboundBytes;
+  }
+
+  #isCaughtUp(): boolean {
+    const { connection } = this;
+    return (
+      connection === undefined ||
+      (connection.isRoomy && this.flow.waitingCount <= this.#door.options.maxQueuedMessages / 4)
+    );
+  }
+
+  #pumpBacklogs(): void {
+    while (this.connection?.isRoomy === true && this.flow.waitingCount === 0) {
+      const [backlog] = this.#backlogs;
+      if (backlog === undefined) return;
+      const next = backlog.messages.next();
+      if (next.done === true) {
+        this.#backlogs.shift();
+        continue;
+      }
+      const { qos, identifier } = backlog.subscription;
+      const message = toMqttMessage(next.value);
+      const identifiers = identifier === undefined ? undefined : [identifier];
+      // Sent because of a new subscription: the retain flag is set. [MQTT-3.3.1-8]
+      this.#send(message, message.qos < qos ? message.qos : qos, true, identifiers, undefined);
+    }
+  }
+}

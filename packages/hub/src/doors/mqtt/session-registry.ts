@@ -1,0 +1,154 @@
+import { randomBytes } from "node:crypto";
+import { toHex } from "@isthmus/bytes";
+import { type Origin, SharedGroup } from "@isthmus/exchange";
+import { DeadlineQueue, NEVER, type Scheduled } from "@isthmus/machine";
+import { type ConnectPacket, ReasonCode } from "@isthmus/mqtt/codec";
+import type { OutboundEntry } from "@isthmus/mqtt/session";
+import type { Identity } from "../../access/access.js";
+import type { MqttDoor } from "./mqtt-door.js";
+import type { MqttMessage } from "./mqtt-message.js";
+import { MqttSession } from "./mqtt-session.js";
+import { willFromConnect, type PendingWill } from "./will.js";
+
+/** What happens to a session later, unless its client comes back first. */
+type Event =
+  | { readonly type: "expire"; readonly session: MqttSession }
+  | { readonly type: "will"; readonly session: MqttSession };
+
+interface OpenedSession {
+  readonly session: MqttSession;
+  /** Whether it is one that the client had before. [MQTT-3.2.2-3] */
+  readonly isPresent: boolean;
+  /** Whether the server made up the client identifier. */
+  readonly isAssigned: boolean;
+}
+
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** All sessions by client identifier: who takes over whose, and what becomes of those whose client has left. */
+export class SessionRegistry {
+  readonly #door: MqttDoor;
+  readonly #sessionByClientId = new Map<string, MqttSession>();
+  readonly #willBySession = new Map<MqttSession, PendingWill>();
+  readonly #events = new DeadlineQueue<Event>();
+  readonly #scheduledBySession = new Map<MqttSession, Scheduled<Event>[]>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(door: MqttDoor) {
+    this.#door = door;
+  }
+
+  /** The session for a CONNECT: the one that there is, or a new one. A connection that holds it is closed. */
+  open(packet: ConnectPacket, identity: Identity): OpenedSession {
+    const isAssigned = packet.clientId === "";
+    const clientId = isAssigned ? this.#assignClientId() : packet.clientId;
+    // [MQTT-3.1.4-3]
+    this.#sessionByClientId.get(clientId)?.connection?.disconnect(ReasonCode.sessionTakenOver, "session taken over");
+    // A session without expiry has ended just now, with its connection.
+    const existing = this.#sessionByClientId.get(clientId);
+    if (existing !== undefined) this.#cancelEvents(existing);
+    if (existing !== undefined && packet.cleanStart) this.#end(existing);
+    const isPresent = existing !== undefined && !packet.cleanStart;
+    const session = isPresent ? existing : new MqttSession(clientId, this.#door);
+    this.#sessionByClientId.set(clientId, session);
+    session.expiryMs = this.#expiryOf(packet);
+    const will = willFromConnect(this.#door, session, identity, packet);
+    if (will !== undefined) this.#willBySession.set(session, will);
+    else this.#willBySession.delete(session);
+    this.#count();
+    return { session, isPresent, isAssigned };
+  }
+
+  /** The connection of `session` has ended; gracefully means with a DISCONNECT that asks for no will. */
+  leave(session: MqttSession, isGraceful: boolean): void {
+    session.detach();
+    const will = this.#willBySession.get(session);
+    const now = this.#door.clock.monotonic;
+    if (isGraceful || will === undefined) this.#willBySession.delete(session);
+    // The will is due after its delay, or with the end of the session. [MQTT-3.1.3-9]
+    else if (will.delayMs < session.expiryMs && will.delayMs > 0)
+      this.#schedule({ type: "will", session }, now + will.delayMs);
+    else if (will.delayMs === 0) this.#publishWill(session);
+    if (session.expiryMs === 0) this.#end(session);
+    else if (Number.isFinite(session.expiryMs)) this.#schedule({ type: "expire", session }, now + session.expiryMs);
+  }
+
+  /** The session that published under `origin`, if it is one of ours. */
+  find(origin: Origin): MqttSession | undefined {
+    return origin.receiver instanceof MqttSession ? origin.receiver : undefined;
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #end(session: MqttSession): void {
+    this.#cancelEvents(session);
+    if (this.#sessionByClientId.get(session.clientId) === session) this.#sessionByClientId.delete(session.clientId);
+    for (const { filter, shareName } of session.subscriptionByFilter.values()) {
+      this.#door.exchange.unsubscribe(session, filter, shareName);
+    }
+    session.subscriptionByFilter.clear();
+    for (const entry of session.flow.clear()) this.#passOn(session, entry);
+    this.#publishWill(session);
+    this.#count();
+  }
+
+  /** What a member of a shared subscription leaves undelivered goes to another member. [MQTT-4.8.2-5] */
+  #passOn(session: MqttSession, entry: OutboundEntry<MqttMessage>): void {
+    if (!(entry.tag instanceof SharedGroup)) return;
+    const delivery = entry.tag.pick(session);
+    delivery?.receiver.deliver(entry.message, delivery);
+  }
+
+  #publishWill(session: MqttSession): void {
+    const will = this.#willBySession.get(session);
+    if (will === undefined) return;
+    this.#willBySession.delete(session);
+    will.publish();
+  }
+
+  #expiryOf(packet: ConnectPacket): number {
+    if (packet.protocolVersion === 5) return this.#door.sessionExpiryMs(packet.properties?.sessionExpiryInterval ?? 0);
+    // Clean Session of the older versions: the session ends with its connection or lasts (3.1.2.4 of MQTT 3.1.1).
+    return packet.cleanStart ? 0 : this.#door.sessionExpiryMs(0xffff_ffff);
+  }
+
+  #schedule(event: Event, at: number): void {
+    const scheduled = this.#scheduledBySession.get(event.session) ?? [];
+    scheduled.push(this.#events.add(event, at));
+    this.#scheduledBySession.set(event.session, scheduled);
+    this.#armTimer();
+  }
+
+  #cancelEvents(session: MqttSession): void {
+    for (const scheduled of this.#scheduledBySession.get(session) ?? []) this.#events.cancel(scheduled);
+    this.#scheduledBySession.delete(session);
+    this.#armTimer();
+  }
+
+  #armTimer(): void {
+    clearTimeout(this.#timer);
+    const deadline = this.#events.nextDeadline();
+    if (deadline === NEVER) return;
+    const waitMs = Math.min(LONGEST_TIMER_MS, Math.max(1, Math.ceil(deadline - performance.now())));
+    this.#timer = setTimeout(() => this.#handleTimeout(), waitMs).unref();
+  }
+
+  #handleTimeout(): void {
+    const now = this.#door.clock.tick().monotonic;
+    for (let event = this.#events.takeDue(now); event !== undefined; event = this.#events.takeDue(now)) {
+      if (event.type === "will") this.#publishWill(event.session);
+      else this.#end(event.session);
+    }
+    this.#armTimer();
+  }
+
+  #assignClientId(): string {
+    return `isthmus-${toHex(randomBytes(8))}`;
+  }
+
+  #count(): void {
+    this.#door.metrics.sessions = this.#sessionByClientId.size;
+  }
+}

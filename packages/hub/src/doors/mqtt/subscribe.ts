@@ -1,0 +1,86 @@
+import type { Subscription } from "@isthmus/exchange";
+import {
+  ReasonCode,
+  type SubscribePacket,
+  type SubscriptionRequest,
+  type UnsubscribePacket,
+} from "@isthmus/mqtt/codec";
+import { parseSharedFilter, parseTopicFilter, TopicSyntaxError } from "@isthmus/mqtt/topics";
+import { MqttProtocolError } from "@isthmus/mqtt/codec";
+import type { Identity } from "../../access/access.js";
+import type { MqttDoor } from "./mqtt-door.js";
+import type { Backlog, MqttSession } from "./mqtt-session.js";
+
+/** What a SUBSCRIBE comes to: the reason codes of SUBACK, and the retained messages to be sent behind it. */
+interface SubscribeOutcome {
+  readonly reasonCodes: readonly number[];
+  readonly backlogs: readonly Backlog[];
+}
+
+/** Carries out a SUBSCRIBE (3.8): each filter by itself, so that one refusal does not touch the others. */
+export function subscribe(
+  door: MqttDoor,
+  session: MqttSession,
+  identity: Identity,
+  packet: SubscribePacket,
+): SubscribeOutcome {
+  const identifier = packet.properties?.subscriptionIdentifiers?.[0];
+  const backlogs: Backlog[] = [];
+  const reasonCodes = packet.subscriptions.map((request) => {
+    const parsed = parseFilter(request.topicFilter, door.options.maxTopicLevels);
+    if (parsed === undefined) return refuse(door, session, request, ReasonCode.topicFilterInvalid);
+    // [MQTT-3.8.3-4]
+    if (parsed.shareName !== undefined && request.noLocal) {
+      throw new MqttProtocolError(ReasonCode.protocolError, `no local with the shared filter ${request.topicFilter}`);
+    }
+    if (!door.access.maySubscribe(identity, parsed.filter)) {
+      return refuse(door, session, request, ReasonCode.notAuthorized);
+    }
+    const isKnown = session.subscriptionByFilter.has(request.topicFilter);
+    if (!isKnown && session.subscriptionByFilter.size >= door.options.maxSubscriptionsPerClient) {
+      return refuse(door, session, request, ReasonCode.quotaExceeded);
+    }
+    const { qos, noLocal, retainAsPublished } = request;
+    const subscription: Subscription = { receiver: session, ...parsed, qos, noLocal, retainAsPublished, identifier };
+    session.subscriptionByFilter.set(request.topicFilter, subscription);
+    door.exchange.subscribe(subscription);
+    if (wantsRetained(request, subscription, isKnown)) {
+      backlogs.push({ messages: door.exchange.retainedMatching(parsed.filter, door.clock.epoch), subscription });
+    }
+    return qos;
+  });
+  return { reasonCodes, backlogs };
+}
+
+/** Carries out an UNSUBSCRIBE (3.10). @returns the reason codes of UNSUBACK. */
+export function unsubscribe(door: MqttDoor, session: MqttSession, packet: UnsubscribePacket): number[] {
+  return packet.topicFilters.map((topicFilter) => {
+    const subscription = session.subscriptionByFilter.get(topicFilter);
+    if (subscription === undefined) return ReasonCode.noSubscriptionExisted;
+    session.subscriptionByFilter.delete(topicFilter);
+    door.exchange.unsubscribe(session, subscription.filter, subscription.shareName);
+    return ReasonCode.success;
+  });
+}
+
+/** [MQTT-3.3.1-9] to [MQTT-3.3.1-11]; a shared subscription gets none (4.8.2). */
+function wantsRetained(request: SubscriptionRequest, subscription: Subscription, isKnown: boolean): boolean {
+  if (subscription.shareName !== undefined || request.retainHandling === 2) return false;
+  return request.retainHandling === 0 || !isKnown;
+}
+
+function parseFilter(text: string, maxLevels: number): Pick<Subscription, "filter" | "shareName"> | undefined {
+  try {
+    const shared = parseSharedFilter(text, { maximumLevels: maxLevels });
+    if (shared !== undefined) return { filter: shared.topicFilter, shareName: shared.shareName };
+    return { filter: parseTopicFilter(text, { maximumLevels: maxLevels }), shareName: undefined };
+  } catch (error) {
+    if (error instanceof TopicSyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function refuse(door: MqttDoor, session: MqttSession, request: SubscriptionRequest, reasonCode: number): number {
+  door.handleSubscribeRefused(session, request.topicFilter, reasonCode);
+  return reasonCode;
+}

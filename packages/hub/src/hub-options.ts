@@ -1,0 +1,29 @@
+import type { Store } from "@isthmus/exchange";
+import type { Logger } from "pino";
+import type { MqttDoorOptions } from "./doors/mqtt/mqtt-options.js";
+
+/** Where a door listens. */
+export interface ListenOptions {
+  /** Default 127.0.0.1: this machine alone. */
+  readonly host?: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+}
+
+/** What {@link createHub} takes. A door without options stays closed; a hub without doors serves its own process. */
+export interface HubOptions {
+  /** MQTT over TCP. */
+  readonly mqtt?: ListenOptions | undefined;
+  /** HTTP: MQTT over WebSocket at `/mqtt`. */
+  readonly http?: (ListenOptions & { readonly allowedOrigins?: readonly string[] }) | undefined;
+  /**
+   * Whether clients without a user name are let in. Default: true while all doors listen on loopback addresses only.
+   */
+  readonly allowAnonymous?: boolean | undefined;
+  /** Limits of MQTT connections and sessions, see {@link MqttDoorOptions}. */
+  readonly limits?: Partial<MqttDoorOptions> | undefined;
+  /** Where retained messages are kept. Without one they live as long as the hub. */
+  readonly store?: Store | undefined;
+  /** A pino logger. Default: silent. */
+  readonly log?: Logger | undefined;
+}

@@ -1,0 +1,124 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Transport } from "@isthmus/mqtt";
+import { formatAddress, WebSocketTransport } from "@isthmus/mqtt/transport-node";
+import { WebSocketServer } from "ws";
+import { type Address, closeServer, listen, type Listener } from "./listener.js";
+
+export interface HttpListenerOptions extends Address {
+  /** The largest WebSocket message taken, in bytes. */
+  readonly maximumMessageSize: number;
+  /** Origins of web pages that may connect, beside pages of this host and of this machine. */
+  readonly allowedOrigins: readonly string[];
+  /** The text of the start page. */
+  readonly describe: () => string;
+  /** Whether the hub is ready to serve. */
+  readonly isReady: () => boolean;
+  /** Told of each request that was turned away. */
+  readonly handleRefusal: (address: string, reason: string) => void;
+}
+
+/** The sub-protocol of MQTT over WebSocket [MQTT-6.0.0-3], and the name that it had in MQTT 3.1. */
+const SUBPROTOCOLS = ["mqtt", "mqttv3.1"];
+const WEB_SOCKET_PATH = "/mqtt";
+
+/** Listens for HTTP: MQTT over WebSocket at `/mqtt` (section 6), `/livez`, `/readyz` and a start page. */
+export async function openHttpListener(
+  options: HttpListenerOptions,
+  handleConnection: (transport: Transport) => void,
+): Promise<Listener> {
+  const webSockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: options.maximumMessageSize,
+    handleProtocols: (offered) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,
+  });
+  const server = createServer((request, response) => answer(options, request, response));
+  server.on("upgrade", (request, socket, head) => {
+    const problem = checkUpgrade(options, request);
+    if (problem !== undefined) {
+      options.handleRefusal(addressOf(request), problem.reason);
+      refuseUpgrade(socket, problem);
+      return;
+    }
+    webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      handleConnection(new WebSocketTransport(webSocket, addressOf(request)));
+    });
+  });
+  const bound = await listen(server, options);
+  return {
+    url: `http://${bound}`,
+    close: async () => {
+      const closed = closeServer(server);
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+interface Problem {
+  readonly status: string;
+  readonly reason: string;
+}
+
+function checkUpgrade(options: HttpListenerOptions, request: IncomingMessage): Problem | undefined {
+  const { pathname } = new URL(request.url ?? "/", "http://hub");
+  if (pathname !== WEB_SOCKET_PATH) {
+    return { status: "404 Not Found", reason: `no WebSocket at ${pathname}: MQTT is at ${WEB_SOCKET_PATH}` };
+  }
+  const { origin } = request.headers;
+  if (origin !== undefined && !isOriginAllowed(options, request, origin)) {
+    return { status: "403 Forbidden", reason: `web pages of ${origin} may not connect` };
+  }
+  return undefined;
+}
+
+/** Any page in a browser can open a WebSocket to this machine; only those of its own are let in unasked. */
+function isOriginAllowed(options: HttpListenerOptions, request: IncomingMessage, origin: string): boolean {
+  if (options.allowedOrigins.includes(origin) || options.allowedOrigins.includes("*")) return true;
+  if (!URL.canParse(origin)) return false;
+  const { host, hostname } = new URL(origin);
+  return host === request.headers.host || ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
+}
+
+function refuseUpgrade(socket: Duplex, { status, reason }: Problem): void {
+  socket.on("error", () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`,
+  );
+}
+
+function answer(options: HttpListenerOptions, request: IncomingMessage, response: ServerResponse): void {
+  const { pathname } = new URL(request.url ?? "/", "http://hub");
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    reply(response, 405, `${request.method} is not allowed here\n`);
+    return;
+  }
+  switch (pathname) {
+    case "/":
+      reply(response, 200, options.describe());
+      return;
+    case "/livez":
+      reply(response, 200, "ok\n");
+      return;
+    case "/readyz":
+      if (options.isReady()) reply(response, 200, "ready\n");
+      else reply(response, 503, "not ready\n");
+      return;
+    case WEB_SOCKET_PATH:
+      response.setHeader("Upgrade", "websocket");
+      reply(response, 426, "MQTT over WebSocket: connect with ws:// and the sub-protocol mqtt\n");
+      return;
+    default:
+      reply(response, 404, `nothing at ${pathname}\n`);
+  }
+}
+
+function reply(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { "content-type": "text/plain; charset=utf-8" });
+  response.end(text);
+}
+
+function addressOf({ socket }: IncomingMessage): string {
+  return formatAddress(socket.remoteAddress, socket.remotePort);
+}

@@ -1,0 +1,271 @@
+import { NEVER, type Instant, type Machine } from "@isthmus/machine";
+import { AcknowledgementFrame } from "../codec/acknowledgement.js";
+import { PacketTypeCode } from "../codec/constants.js";
+import { decodePacket } from "../codec/decode-packet.js";
+import { encodePacket } from "../codec/encode-packet.js";
+import { malformedPacket, MqttProtocolError, protocolError } from "../codec/errors.js";
+import { Framer, type FrameSink } from "../codec/framer.js";
+import type {
+  AuthPacket,
+  ConnackPacket,
+  ConnectPacket,
+  DisconnectPacket,
+  Packet,
+  ProtocolVersion,
+  SubscribePacket,
+  UnsubscribePacket,
+} from "../codec/packets.js";
+import { PublishFrame } from "../codec/publish-frame.js";
+import { ReasonCode } from "../codec/reason-codes.js";
+import { byteAt } from "@isthmus/bytes";
+import type { Outbox } from "./outbox.js";
+
+/** What a {@link ServerConnection} asks of its owner. Frames are valid during the call only. */
+export interface ServerConnectionOwner {
+  /** The client wants in. Nothing more is read until {@link ServerConnection.accept} or {@link ServerConnection.refuse}. */
+  handleConnect(packet: ConnectPacket): void;
+  handlePublish(frame: PublishFrame): void;
+  handleAcknowledgement(frame: AcknowledgementFrame): void;
+  handleSubscribe(packet: SubscribePacket): void;
+  handleUnsubscribe(packet: UnsubscribePacket): void;
+  handleAuth(packet: AuthPacket): void;
+  /** The client takes its leave; nothing is read after it. */
+  handleDisconnect(packet: DisconnectPacket): void;
+  /** The connection has failed and is to be closed once the outbox has left. */
+  handleFailure(failure: ConnectionFailure): void;
+  /** Something was put into the outbox. */
+  scheduleFlush(): void;
+}
+
+/** Why a server ends a connection of its own accord. */
+export interface ConnectionFailure {
+  readonly reasonCode: number;
+  readonly message: string;
+}
+
+export interface ServerConnectionOptions {
+  /** The largest packet taken, in bytes. */
+  readonly maximumPacketSize: number;
+  /** How long a client may take from connecting to its CONNECT, in milliseconds. */
+  readonly connectTimeoutMs: number;
+  /** The largest CONNECT taken, in bytes: nobody is known yet who would send a larger one. */
+  readonly maximumConnectSize: number;
+}
+
+type State = "waiting" | "connecting" | "open" | "closed";
+
+/**
+ * One network connection from the server's side (3.1 to 3.15): the order of packets, keep alive, and what version they
+ * are in. Sans-I/O: bytes and `now` go in, calls to the owner and bytes in the outbox come out.
+ */
+export class ServerConnection implements Machine, FrameSink {
+  readonly outbox: Outbox;
+  /** Known once the state is no longer "waiting". */
+  version: ProtocolVersion = 4;
+  readonly #owner: ServerConnectionOwner;
+  readonly #options: ServerConnectionOptions;
+  readonly #framer: Framer;
+  readonly #publish = new PublishFrame();
+  readonly #acknowledgement = new AcknowledgementFrame();
+  #state: State = "waiting";
+  #keepAliveMs = NEVER;
+  #openedAt: Instant;
+  #lastReceivedAt: Instant;
+  /** Whether reason strings and user properties may be sent with any packet. [MQTT-3.1.2-29] */
+  #isProblemInformationWanted = true;
+  #clientMaximumPacketSize = Number.POSITIVE_INFINITY;
+
+  constructor(owner: ServerConnectionOwner, outbox: Outbox, options: ServerConnectionOptions, now: Instant) {
+    this.#owner = owner;
+    this.outbox = outbox;
+    this.#options = options;
+    this.#framer = new Framer({ maximumPacketSize: Math.min(options.maximumConnectSize, options.maximumPacketSize) });
+    this.#openedAt = this.#lastReceivedAt = now;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /** The client's Maximum Packet Size; Infinity when it set none. */
+  get clientMaximumPacketSize(): number {
+    return this.#clientMaximumPacketSize;
+  }
+
+  /** Takes all complete packets of `bytes` before it returns. */
+  receiveBytes(now: Instant, bytes: Uint8Array): void {
+    this.#lastReceivedAt = now;
+    if (this.#state === "closed") return;
+    this.#guard(() => this.#framer.receive(bytes, this));
+  }
+
+  /** Called by the framer. */
+  receiveFrame(bytes: Uint8Array, start: number, bodyStart: number, end: number): boolean {
+    const type = byteAt(bytes, start) >> 4;
+    if (this.#state === "open") this.#receiveOpen(type, bytes, start, bodyStart, end);
+    else if (this.#state === "waiting") this.#receiveFirst(type, bytes, start, end);
+    return this.#state === "open";
+  }
+
+  /** Lets the client in and goes on with what it has sent meanwhile. `keepAlive` in seconds is what applies. */
+  accept(connack: ConnackPacket, keepAlive: number): void {
+    if (this.#state !== "connecting") return;
+    this.#state = "open";
+    this.#framer.setMaximumPacketSize(this.#options.maximumPacketSize);
+    // One and a half times the keep alive. [MQTT-3.1.2-22]
+    this.#keepAliveMs = keepAlive === 0 ? NEVER : keepAlive * 1500;
+    this.send(connack);
+  }
+
+  /** Goes on with the packets that came in behind CONNECT, once the owner is ready for them. */
+  resume(): void {
+    if (this.#state === "open") this.#guard(() => this.#framer.resume(this));
+  }
+
+  /** Turns the client away with CONNACK. [MQTT-3.1.4-2] */
+  refuse(reasonCode: number, message: string): void {
+    if (this.#state !== "connecting") return;
+    this.#fail(new MqttProtocolError(reasonCode, message));
+  }
+
+  /** Ends an open connection for a reason of the server's: MQTT 5.0 clients get DISCONNECT. [MQTT-4.13.2-1] */
+  disconnect(reasonCode: number, message: string): void {
+    if (this.#state === "closed") return;
+    this.#fail(new MqttProtocolError(reasonCode, message));
+  }
+
+  /** Encodes `packet` into the outbox, without what the client did not ask for or has no room for. */
+  send(packet: Exclude<Packet, { readonly type: "publish" }>): void {
+    const bytes = this.#encode(packet);
+    if (bytes === undefined) return;
+    this.outbox.append(bytes, 0, bytes.length);
+    this.#owner.scheduleFlush();
+  }
+
+  nextDeadline(): Instant {
+    if (this.#state === "closed") return NEVER;
+    if (this.#state === "open") return this.#lastReceivedAt + this.#keepAliveMs;
+    return this.#openedAt + this.#options.connectTimeoutMs;
+  }
+
+  handleTimeout(now: Instant): void {
+    if (now < this.nextDeadline()) return;
+    if (this.#state === "open")
+      this.disconnect(ReasonCode.keepAliveTimeout, `nothing came for ${this.#keepAliveMs} ms`);
+    else this.#fail(protocolError(`no CONNECT within ${this.#options.connectTimeoutMs} ms`));
+  }
+
+  /** The transport is gone, or the owner has closed it: nothing more is read or sent. */
+  close(): void {
+    this.#state = "closed";
+  }
+
+  #receiveFirst(type: number, bytes: Uint8Array, start: number, end: number): void {
+    // [MQTT-3.1.0-1]
+    if (type !== PacketTypeCode.connect) throw protocolError(`the first packet has type ${type}, not CONNECT`);
+    const packet = decodePacket(bytes, start, end, undefined);
+    if (packet.type !== "connect") return;
+    this.version = packet.protocolVersion;
+    this.#state = "connecting";
+    this.#isProblemInformationWanted = packet.properties?.requestProblemInformation ?? true;
+    this.#clientMaximumPacketSize = packet.properties?.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+    this.#owner.handleConnect(packet);
+  }
+
+  #receiveOpen(type: number, bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
+    switch (type) {
+      case PacketTypeCode.publish:
+        this.#publish.parse(bytes, start, bodyStart, end, this.version);
+        this.#owner.handlePublish(this.#publish);
+        return;
+      case PacketTypeCode.puback:
+      case PacketTypeCode.pubrec:
+      case PacketTypeCode.pubrel:
+      case PacketTypeCode.pubcomp:
+        this.#receiveAcknowledgement(bytes, start, bodyStart, end);
+        return;
+      default:
+        this.#receiveControl(decodePacket(bytes, start, end, this.version));
+    }
+  }
+
+  #receiveAcknowledgement(bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
+    const frame = this.#acknowledgement;
+    frame.parse(bytes, start, bodyStart, end, this.version);
+    const flags = byteAt(bytes, start) & 0x0f;
+    // [MQTT-2.1.3-1]
+    if (flags !== (frame.type === "pubrel" ? 2 : 0)) throw malformedPacket(`${frame.type} with flags ${flags}`);
+    // Nothing in them is used, but bytes that are no properties must not pass.
+    if (frame.propertiesStart !== frame.end) frame.properties();
+    this.#owner.handleAcknowledgement(frame);
+  }
+
+  #receiveControl(packet: Packet): void {
+    switch (packet.type) {
+      case "subscribe":
+        this.#owner.handleSubscribe(packet);
+        return;
+      case "unsubscribe":
+        this.#owner.handleUnsubscribe(packet);
+        return;
+      case "pingreq":
+        this.send({ type: "pingresp" }); // [MQTT-3.12.4-1]
+        return;
+      case "disconnect":
+        this.#state = "closed";
+        this.#owner.handleDisconnect(packet);
+        return;
+      case "auth":
+        this.#owner.handleAuth(packet);
+        return;
+      case "connect":
+        throw protocolError("a second CONNECT"); // [MQTT-3.1.0-2]
+      case "connack":
+      case "suback":
+      case "unsuback":
+      case "pingresp":
+      case "publish":
+      case "puback":
+      case "pubrec":
+      case "pubrel":
+      case "pubcomp":
+        throw protocolError(`${packet.type} from a client`);
+    }
+  }
+
+  /** A protocol error ends the connection; anything else is our own fault and is not hidden. */
+  #guard(receive: () => void): void {
+    try {
+      receive();
+    } catch (error) {
+      if (!(error instanceof MqttProtocolError)) throw error;
+      this.#fail(error);
+    }
+  }
+
+  #fail({ reasonCode, message }: MqttProtocolError): void {
+    const state = this.#state;
+    if (state === "closed") return;
+    if (state === "open" && this.version === 5) {
+      this.send({ type: "disconnect", reasonCode, properties: { reasonString: message } });
+    } else if (state === "connecting") {
+      this.send({ type: "connack", sessionPresent: false, reasonCode, properties: { reasonString: message } });
+    }
+    this.#state = "closed";
+    this.#owner.handleFailure({ reasonCode, message });
+  }
+
+  #encode(packet: Exclude<Packet, { readonly type: "publish" }>): Uint8Array | undefined {
+    const mayExplain = this.#isProblemInformationWanted || packet.type === "connack" || packet.type === "disconnect"; // [MQTT-3.1.2-29]
+    const bytes = encodePacket(mayExplain ? packet : withoutExplanation(packet), this.version);
+    if (bytes.length <= this.#clientMaximumPacketSize) return bytes;
+    // What only explains is left out before the packet is. [MQTT-3.2.2-19] [MQTT-3.14.2-3]
+    const shorter = encodePacket(withoutExplanation(packet), this.version);
+    return shorter.length <= this.#clientMaximumPacketSize ? shorter : undefined;
+  }
+}
+
+function withoutExplanation<P extends Packet>(packet: P): P {
+  if (!("properties" in packet) || packet.properties === undefined) return packet;
+  return { ...packet, properties: { ...packet.properties, reasonString: undefined, userProperties: undefined } };
+}

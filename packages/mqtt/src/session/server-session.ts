@@ -1,0 +1,329 @@
+import { acknowledgementSize, writePubrel } from "../codec/acknowledgement.js";
+import type { ProtocolVersion, QoS } from "../codec/packets.js";
+import { ReasonCode } from "../codec/reason-codes.js";
+import { Fifo } from "./fifo.js";
+import { InFlightTable, type Numbered } from "./in-flight-table.js";
+import type { Outbox } from "./outbox.js";
+import { type Publication, type PublishForm, publicationSize, writePublication } from "./publication.js";
+
+/** What a session needs of the connection that it is attached to. */
+export interface SessionLink {
+  readonly outbox: Outbox;
+  readonly version: ProtocolVersion;
+  /** The client's Maximum Packet Size in bytes; Infinity when it set none. */
+  readonly maximumPacketSize: number;
+  /** The client's Receive Maximum. */
+  readonly receiveMaximum: number;
+  /** False while the client takes its bytes too slowly: messages wait in the session. */
+  canSend(): boolean;
+  /** Something was put into the outbox. */
+  scheduleFlush(): void;
+}
+
+/** Where a QoS 1 or 2 message stands on its way to the client (4.3). */
+export type OutboundState = "waiting" | "published" | "released";
+
+/** One QoS 1 or 2 message on its way to one client. */
+export class OutboundEntry<M extends Publication> implements Numbered {
+  readonly message: M;
+  readonly qos: 1 | 2;
+  readonly retain: boolean;
+  readonly identifiers: readonly number[] | undefined;
+  state: OutboundState = "waiting";
+  /** 0 until it is sent. */
+  packetIdentifier = 0;
+  order = 0;
+  /** True once it may have reached the client, so that it is sent again with DUP. [MQTT-3.3.1-1] */
+  isSent = false;
+  /** The owner's own: the record's number in a store, the shared group that it came through. */
+  tag: unknown;
+
+  constructor(message: M, qos: 1 | 2, retain: boolean, identifiers: readonly number[] | undefined, tag: unknown) {
+    this.message = message;
+    this.qos = qos;
+    this.retain = retain;
+    this.identifiers = identifiers;
+    this.tag = tag;
+  }
+}
+
+/** Why a message did not reach a client. */
+export type DropReason = "queue-full" | "too-large" | "expired" | "slow-receiver" | "refused-by-client";
+
+/** Told of each step of a message, so that it can be made durable, and of each loss, so that it can be counted. */
+export interface SessionObserver<M extends Publication> {
+  /** Taken in: it will be delivered, if need be after a reconnect. */
+  handleAccepted(entry: OutboundEntry<M>): void;
+  /** `state` or `packetIdentifier` changed. */
+  handleChanged(entry: OutboundEntry<M>): void;
+  /** Delivered, or dropped after it was accepted: nothing more comes of it. */
+  handleSettled(entry: OutboundEntry<M>): void;
+  /** Dropped. `qos` 0 messages were never accepted. */
+  handleDropped(message: M, reason: DropReason): void;
+  /** A QoS 2 packet identifier of the client came into use, or was released. */
+  handleInbound(packetIdentifier: number, isInUse: boolean): void;
+}
+
+export interface ServerSessionOptions {
+  /** Messages that may wait beside those in flight. */
+  readonly maxQueuedMessages: number;
+  /** Bytes of payload that may wait. */
+  readonly maxQueuedBytes: number;
+  /** Messages in flight at the most, whatever the client's Receive Maximum allows. */
+  readonly maxInFlight: number;
+}
+
+/**
+ * The part of an MQTT session that outlives its connections (4.1): the QoS 1 and 2 messages on their way to the client,
+ * and the QoS 2 identifiers that came from it. Pure: it writes to an outbox and reports to an observer.
+ */
+export class ServerSession<M extends Publication> {
+  readonly #options: ServerSessionOptions;
+  readonly #observer: SessionObserver<M>;
+  readonly #window = new InFlightTable<OutboundEntry<M>>();
+  readonly #waiting = new Fifo<OutboundEntry<M>>();
+  #waitingBytes = 0;
+  #link: SessionLink | undefined;
+  /** Messages that may be in flight on this connection. */
+  #windowLimit = 0;
+  /** QoS 2 packet identifiers received and not yet released; made when first needed. */
+  #inbound: Set<number> | undefined;
+  /** One object for all frames: {@link writePublication} reads it and keeps nothing. */
+  readonly #form: Mutable<PublishForm> = {
+    version: 4,
+    qos: 0,
+    retain: false,
+    dup: false,
+    packetIdentifier: 0,
+    identifiers: undefined,
+  };
+
+  constructor(options: ServerSessionOptions, observer: SessionObserver<M>) {
+    this.#options = options;
+    this.#observer = observer;
+  }
+
+  get inFlightCount(): number {
+    return this.#window.size;
+  }
+
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
+  /** QoS 2 messages from the client that are not yet released. */
+  get inboundCount(): number {
+    return this.#inbound?.size ?? 0;
+  }
+
+  /** Whether {@link offer} would send a message at once. */
+  get isReady(): boolean {
+    const link = this.#link;
+    return link !== undefined && this.#waiting.length === 0 && this.#window.size < this.#windowLimit && link.canSend();
+  }
+
+  /** The client is back: sends what is in flight again, in order, then what has waited. [MQTT-4.4.0-1] */
+  attach(link: SessionLink, now: number): void {
+    this.#link = link;
+    this.#windowLimit = Math.min(link.receiveMaximum, this.#options.maxInFlight);
+    this.#form.version = link.version;
+    for (const entry of this.#window.inOrder()) this.#sendAgain(entry, link, now);
+    this.pump(now);
+  }
+
+  /** The client is gone; what is in flight stays so. */
+  detach(): void {
+    this.#link = undefined;
+  }
+
+  /** Sends a QoS 0 message. @returns false when there is no connection or the message does not fit the client. */
+  sendUnacknowledged(message: M, retain: boolean, identifiers: readonly number[] | undefined, now: number): boolean {
+    const link = this.#link;
+    if (link === undefined) return false;
+    const form = this.#prepare(0, retain, false, 0, identifiers);
+    if (publicationSize(message, form) > link.maximumPacketSize) {
+      this.#observer.handleDropped(message, "too-large");
+      return false;
+    }
+    writePublication(link.outbox, message, form, now);
+    link.scheduleFlush();
+    return true;
+  }
+
+  /** Takes in a QoS 1 or 2 message: sends it if there is room, else lets it wait. @returns false when it is dropped. */
+  offer(entry: OutboundEntry<M>, now: number): boolean {
+    const link = this.#link;
+    if (link !== undefined && this.isReady) {
+      this.#observer.handleAccepted(entry);
+      this.#send(entry, link, now);
+      return true;
+    }
+    return this.#wait(entry);
+  }
+
+  /** Sends what waits, as far as the window and the connection allow. */
+  pump(now: number): void {
+    const link = this.#link;
+    if (link === undefined) return;
+    while (this.#window.size < this.#windowLimit && link.canSend()) {
+      const entry = this.#waiting.shift();
+      if (entry === undefined) return;
+      this.#waitingBytes -= payloadBytes(entry);
+      if (entry.message.expiresAt <= now) this.#drop(entry, "expired");
+      else this.#send(entry, link, now);
+    }
+  }
+
+  /** @returns false when no QoS 1 message with this identifier is in flight. */
+  handlePuback(packetIdentifier: number, now: number): boolean {
+    const entry = this.#window.get(packetIdentifier);
+    if (entry === undefined || entry.qos !== 1) return false;
+    this.#settle(entry, now);
+    return true;
+  }
+
+  /** @returns the reason code of the PUBREL that answers it; undefined when none follows. */
+  handlePubrec(packetIdentifier: number, reasonCode: number, now: number): number | undefined {
+    const entry = this.#window.get(packetIdentifier);
+    if (entry === undefined || entry.qos !== 2) return ReasonCode.packetIdentifierNotFound;
+    if (reasonCode >= 0x80) {
+      // The client refused it: the exchange ends here. [MQTT-4.3.3-4]
+      this.#observer.handleDropped(entry.message, "refused-by-client");
+      this.#settle(entry, now);
+      return undefined;
+    }
+    if (entry.state !== "released") {
+      entry.state = "released";
+      this.#observer.handleChanged(entry);
+    }
+    return ReasonCode.success;
+  }
+
+  /** @returns false when no released QoS 2 message with this identifier is in flight. */
+  handlePubcomp(packetIdentifier: number, now: number): boolean {
+    const entry = this.#window.get(packetIdentifier);
+    if (entry === undefined || entry.state !== "released") return false;
+    this.#settle(entry, now);
+    return true;
+  }
+
+  /** A QoS 2 PUBLISH came in. @returns false when it is one that came before: it must not be published again. */
+  receive(packetIdentifier: number): boolean {
+    this.#inbound ??= new Set();
+    if (this.#inbound.has(packetIdentifier)) return false;
+    this.#inbound.add(packetIdentifier);
+    this.#observer.handleInbound(packetIdentifier, true);
+    return true;
+  }
+
+  /** A PUBREL came in. @returns false when its identifier is not known. */
+  release(packetIdentifier: number): boolean {
+    if (this.#inbound?.delete(packetIdentifier) !== true) return false;
+    this.#observer.handleInbound(packetIdentifier, false);
+    return true;
+  }
+
+  /** Puts back what a store remembers, before the first {@link attach}; entries in the order of acceptance. */
+  restore(entries: Iterable<OutboundEntry<M>>, inbound: Iterable<number>): void {
+    for (const entry of entries) {
+      if (entry.packetIdentifier !== 0) this.#window.restore(entry);
+      else this.#push(entry);
+    }
+    for (const packetIdentifier of inbound) (this.#inbound ??= new Set()).add(packetIdentifier);
+  }
+
+  /** Ends the session: removes and returns what was not delivered, each settled. */
+  clear(): OutboundEntry<M>[] {
+    const inFlight = this.#window.inOrder();
+    const waiting = this.#waiting.takeAll();
+    for (const entry of inFlight) this.#window.delete(entry);
+    for (const entry of [...inFlight, ...waiting]) this.#observer.handleSettled(entry);
+    this.#waitingBytes = 0;
+    for (const packetIdentifier of this.#inbound ?? []) this.#observer.handleInbound(packetIdentifier, false);
+    this.#inbound = undefined;
+    // What the client has acknowledged with PUBREC it has got.
+    return [...inFlight.filter(({ state }) => state !== "released"), ...waiting];
+  }
+
+  #wait(entry: OutboundEntry<M>): boolean {
+    const { maxQueuedMessages, maxQueuedBytes } = this.#options;
+    if (this.#waiting.length >= maxQueuedMessages || this.#waitingBytes + payloadBytes(entry) > maxQueuedBytes) {
+      this.#observer.handleDropped(entry.message, "queue-full");
+      return false;
+    }
+    this.#observer.handleAccepted(entry);
+    this.#push(entry);
+    return true;
+  }
+
+  #push(entry: OutboundEntry<M>): void {
+    this.#waiting.push(entry);
+    this.#waitingBytes += payloadBytes(entry);
+  }
+
+  #send(entry: OutboundEntry<M>, link: SessionLink, now: number): void {
+    const form = this.#prepare(entry.qos, entry.retain, false, 0, entry.identifiers);
+    if (publicationSize(entry.message, form) > link.maximumPacketSize) {
+      // Too large for this client: it is skipped as if it had been sent. [MQTT-3.1.2-25]
+      this.#drop(entry, "too-large");
+      return;
+    }
+    this.#window.add(entry);
+    form.packetIdentifier = entry.packetIdentifier;
+    entry.state = "published";
+    entry.isSent = true;
+    this.#observer.handleChanged(entry);
+    writePublication(link.outbox, entry.message, form, now);
+    link.scheduleFlush();
+  }
+
+  #sendAgain(entry: OutboundEntry<M>, link: SessionLink, now: number): void {
+    if (entry.state === "released") {
+      const at = link.outbox.reserve(acknowledgementSize(ReasonCode.success));
+      writePubrel(link.outbox.staging, at, entry.packetIdentifier, ReasonCode.success);
+    } else {
+      const form = this.#prepare(entry.qos, entry.retain, entry.isSent, entry.packetIdentifier, entry.identifiers);
+      if (publicationSize(entry.message, form) > link.maximumPacketSize) {
+        this.#window.delete(entry);
+        this.#drop(entry, "too-large");
+        return;
+      }
+      entry.isSent = true;
+      writePublication(link.outbox, entry.message, form, now);
+    }
+    link.scheduleFlush();
+  }
+
+  #prepare(
+    qos: QoS,
+    retain: boolean,
+    dup: boolean,
+    packetIdentifier: number,
+    identifiers: readonly number[] | undefined,
+  ): Mutable<PublishForm> {
+    const form = this.#form;
+    form.qos = qos;
+    form.retain = retain;
+    form.dup = dup;
+    form.packetIdentifier = packetIdentifier;
+    form.identifiers = identifiers;
+    return form;
+  }
+
+  #settle(entry: OutboundEntry<M>, now: number): void {
+    this.#window.delete(entry);
+    this.#observer.handleSettled(entry);
+    if (this.#waiting.length > 0) this.pump(now);
+  }
+
+  #drop(entry: OutboundEntry<M>, reason: DropReason): void {
+    this.#observer.handleDropped(entry.message, reason);
+    this.#observer.handleSettled(entry);
+  }
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+function payloadBytes<M extends Publication>({ message }: OutboundEntry<M>): number {
+  return message.payloadEnd - message.payloadStart;
+}
