@@ -1,0 +1,39 @@
+// The programs that others wrote and that the tests talk to, from Debian's packages.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { run, say } from "./workspace.mjs";
+
+/** Program → the Debian package that brings it. */
+const PACKAGE_BY_PROGRAM = {
+  mosquitto: "mosquitto",
+  mosquitto_pub: "mosquitto-clients",
+  "coap-client-notls": "libcoap3-bin",
+  tshark: "tshark",
+  scapy3: "python3-scapy",
+  curl: "curl",
+};
+
+/** Installs the missing ones where that is allowed; elsewhere says what is missing, and their tests are skipped. */
+export function ensurePeers() {
+  const missing = Object.entries(PACKAGE_BY_PROGRAM).filter(([program]) => !isInstalled(program));
+  if (missing.length === 0) return;
+  const packages = [...new Set(missing.map(([, name]) => name))];
+  if (process.getuid?.() !== 0 || !isInstalled("apt-get")) {
+    say(`not installed, their tests are skipped: ${missing.map(([program]) => program).join(", ")}`);
+    say(`to run them: sudo apt-get install --no-install-recommends ${packages.join(" ")}`);
+    return;
+  }
+  say(`installing ${packages.join(", ")}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  spawnSync("apt-get", ["update", "-qq"], { stdio: "inherit", env });
+  run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], {
+    env,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+}
+
+function isInstalled(program) {
+  const places = `${process.env.PATH}:/usr/sbin:/sbin`.split(":");
+  return places.some((place) => existsSync(path.join(place, program)));
+}
