@@ -132,6 +132,12 @@ export class OutboundWindow<M> {
     return this.#complete(packetIdentifier, "pubcomp");
   }
 
+  /** Takes out a message that cannot be sent after all, whatever it waits for. */
+  withdraw(packetIdentifier: number): void {
+    const entry = this.#inFlightById.get(packetIdentifier);
+    if (entry) this.#remove(entry);
+  }
+
   /** The peer lost the session: nothing is in flight any more. Returns what was, in the order of redelivery. */
   clear(): InFlight<M>[] {
     const lost = [...this.#inFlightById.values()];
@@ -147,12 +153,16 @@ export class OutboundWindow<M> {
     const entry = this.#inFlightById.get(packetIdentifier);
     if (!entry) return undefined;
     if (entry.awaits !== packet) throw unexpected(packet, entry);
+    this.#remove(entry);
+    return entry.message;
+  }
+
+  #remove({ packetIdentifier, awaits, isPublished }: InFlight<M>): void {
     this.#inFlightById.delete(packetIdentifier);
     this.#identifiers.release(packetIdentifier);
     // A PUBREL that was sent again took no quota, and gives none back. (4.9)
-    if (entry.isPublished) this.#sentCount--;
-    else if (packet !== "pubcomp") this.#unsentCount--;
-    return entry.message;
+    if (isPublished) this.#sentCount--;
+    else if (awaits !== "pubcomp") this.#unsentCount--;
   }
 }
 

@@ -1,0 +1,382 @@
+import { earliest, type Instant, type Machine, NEVER } from "@isthmus/machine";
+import { MAX_PACKET_SIZE } from "../codec/constants.js";
+import { decodePacket } from "../codec/decode-packet.js";
+import { encodePacket } from "../codec/encode-packet.js";
+import { MqttProtocolError, protocolError } from "../codec/errors.js";
+import { Framer, type FrameSink } from "../codec/framer.js";
+import type { AuthPacket, ConnackPacket, DisconnectPacket, Packet, PublishPacket } from "../codec/packets.js";
+import type { Properties } from "../codec/properties.js";
+import { isReasonCodeOf, ReasonCode } from "../codec/reason-codes.js";
+import {
+  ConnectionRefusedError,
+  reasonMeaning,
+  RefusedError,
+  returnCodeMeaning,
+  ServerDisconnectError,
+  TimeoutError,
+} from "./client-errors.js";
+import { ClientPublisher, type PendingMessage } from "./client-publisher.js";
+import { type ClientRequest, ClientRequests, type PendingRequest } from "./client-requests.js";
+import type { ClientSessionEvent, ClientSessionOptions, OutboundMessage, SessionPort } from "./client-session-types.js";
+import { InboundWindow } from "./inbound-window.js";
+import { KeepAlive } from "./keep-alive.js";
+import { PacketIdentifiers } from "./packet-identifiers.js";
+import { DEFAULT_SERVER_LIMITS, type ServerLimits, serverLimits } from "./server-limits.js";
+import { InboundTopicAliases } from "./topic-aliases.js";
+
+/**
+ * Where the connection stands.
+ *
+ * ```
+ * closed --connect()--> connecting --CONNACK--> open --disconnect(), error--> closing --handleClose()--> closed
+ *                           `-------------------- refused, error ----------------^
+ * ```
+ * `handleClose` leads back to closed from anywhere.
+ */
+type Phase = "closed" | "connecting" | "open" | "closing";
+
+/**
+ * The client's side of MQTT 3.1, 3.1.1 and 5.0, sans-I/O: one session over any number of connections.
+ *
+ * Connections come from the driver: it calls {@link connect} when a transport is open, {@link receiveBytes} with what
+ * comes in, {@link handleClose} when it is gone, and after each call it sends {@link takeTransmits}, acts on
+ * {@link takeEvents}, and arms a timer for {@link nextDeadline}. `C` is what the application wants back with the
+ * event that settles a request.
+ */
+export class ClientSession<C> implements Machine {
+  readonly #options: ClientSessionOptions;
+  readonly #publisher: ClientPublisher<C>;
+  readonly #requests: ClientRequests<C>;
+  readonly #inbound: InboundWindow;
+  readonly #keepAlive = new KeepAlive();
+  #phase: Phase = "closed";
+  #now: Instant = 0;
+  #clientId: string;
+  #cleanStart: boolean;
+  #connackDueAt: Instant = NEVER;
+  #framer = new Framer();
+  readonly #sink: FrameSink = {
+    receiveFrame: (bytes, start, _bodyStart, end) => this.#receiveFrame(bytes, start, end),
+  };
+  #aliases = new InboundTopicAliases(0);
+  #limits: ServerLimits = DEFAULT_SERVER_LIMITS;
+  #transmits: Uint8Array[] = [];
+  #events: ClientSessionEvent<C>[] = [];
+
+  constructor(options: ClientSessionOptions) {
+    const identifiers = new PacketIdentifiers();
+    const port: SessionPort<C> = {
+      send: (packet) => this.#send(packet),
+      sizeOf: (packet) => encodePacket(packet, options.protocolVersion).length,
+      emit: (event) => this.#emit(event),
+    };
+    this.#options = options;
+    this.#clientId = options.clientId;
+    this.#cleanStart = options.cleanStart;
+    this.#inbound = new InboundWindow(options.properties?.receiveMaximum ?? 0xffff);
+    this.#requests = new ClientRequests(port, identifiers);
+    this.#publisher = new ClientPublisher(port, identifiers, {
+      queueLimitBytes: options.queueLimitBytes ?? 16 * 1024 * 1024,
+      usesTopicAliases: options.usesTopicAliases ?? true,
+    });
+  }
+
+  /** The client identifier: the server's, once it has assigned one. */
+  get clientId(): string {
+    return this.#clientId;
+  }
+
+  get isOpen(): boolean {
+    return this.#phase === "open";
+  }
+
+  /** What the application asked for and is not settled yet. */
+  get pendingCount(): number {
+    return this.#publisher.pendingCount + this.#requests.pendingCount;
+  }
+
+  /** A transport is open: sends CONNECT. [MQTT-3.1.0-1] */
+  connect(now: Instant): void {
+    this.#now = now;
+    const { properties, protocolVersion, keepAlive, username, password, will } = this.#options;
+    this.#phase = "connecting";
+    this.#connackDueAt = now + (this.#options.connackTimeoutMs ?? 30_000);
+    this.#framer = new Framer({
+      maximumPacketSize: Math.min(properties?.maximumPacketSize ?? MAX_PACKET_SIZE, MAX_PACKET_SIZE),
+    });
+    this.#aliases = new InboundTopicAliases(properties?.topicAliasMaximum ?? 0); // [MQTT-3.3.2-7]
+    this.#limits = DEFAULT_SERVER_LIMITS;
+    this.#send({
+      type: "connect",
+      protocolVersion,
+      clientId: this.#clientId,
+      cleanStart: this.#cleanStart,
+      keepAlive,
+      username,
+      password,
+      will,
+      properties,
+    });
+  }
+
+  /** The transport is gone. What was in flight waits for the next connection. */
+  handleClose(now: Instant): void {
+    this.#now = now;
+    this.#phase = "closed";
+    this.#connackDueAt = NEVER;
+    this.#transmits = [];
+    this.#keepAlive.close();
+    this.#publisher.close();
+    this.#requests.close();
+  }
+
+  /** Sends DISCONNECT and asks for the connection to be closed (3.14). */
+  disconnect(now: Instant, reasonCode: number = ReasonCode.normalDisconnection, properties?: Properties): void {
+    this.#now = now;
+    if (this.#phase === "open") this.#send({ type: "disconnect", reasonCode, properties });
+    this.#close(undefined, false);
+  }
+
+  /** Fails all that is not settled: there will be no further connection. */
+  abandon(error: Error): void {
+    this.#publisher.abandon(error);
+    this.#requests.abandon(error);
+  }
+
+  /** @see ClientPublisher.publish */
+  publish(now: Instant, message: OutboundMessage, context: C): PendingMessage<C> | undefined {
+    this.#now = now;
+    return this.#publisher.publish(now, message, context);
+  }
+
+  /** @see ClientRequests.request */
+  request(now: Instant, request: ClientRequest, context: C): PendingRequest<C> {
+    this.#now = now;
+    return this.#requests.request(request, context);
+  }
+
+  /** Takes back what was not sent yet: no event follows. @returns false when it is too late. */
+  cancel(pending: PendingMessage<C> | PendingRequest<C>): boolean {
+    return "message" in pending ? this.#publisher.cancel(pending) : this.#requests.cancel(pending);
+  }
+
+  /**
+   * Sends AUTH (4.12): the next step of the authentication that CONNECT began, or, with `reAuthenticate`, the first
+   * step of a new one.
+   *
+   * @throws TypeError when CONNECT names no authentication method.
+   */
+  authenticate(now: Instant, reasonCode: number, authenticationData: Uint8Array | undefined): void {
+    this.#now = now;
+    const authenticationMethod = this.#options.properties?.authenticationMethod;
+    if (authenticationMethod === undefined) throw new TypeError("the session has no authentication method");
+    // The connection may have closed while the application was thinking.
+    if (this.#phase !== "open" && this.#phase !== "connecting") return;
+    this.#send({ type: "auth", reasonCode, properties: { authenticationMethod, authenticationData } });
+  }
+
+  /** Says whether the driver has stopped reading: the server's silence means nothing then. */
+  setDeaf(now: Instant, isDeaf: boolean): void {
+    this.#keepAlive.setDeaf(now, isDeaf);
+  }
+
+  receiveBytes(now: Instant, bytes: Uint8Array): void {
+    this.#now = now;
+    this.#keepAlive.noteReceived(now);
+    if (this.#phase === "closed" || this.#phase === "closing") return;
+    try {
+      this.#framer.receive(bytes, this.#sink);
+    } catch (error) {
+      if (!(error instanceof MqttProtocolError)) throw error;
+      this.#refuse(error);
+    }
+  }
+
+  nextDeadline(): Instant {
+    return earliest(this.#connackDueAt, earliest(this.#keepAlive.pingAt(), this.#keepAlive.deadAt()));
+  }
+
+  handleTimeout(now: Instant): void {
+    this.#now = now;
+    if (now >= this.#connackDueAt) {
+      this.#connackDueAt = NEVER;
+      this.#close(new TimeoutError("the server did not answer CONNECT in time"), true);
+    } else if (now >= this.#keepAlive.deadAt()) {
+      this.#close(new TimeoutError("the server did not answer PINGREQ in time"), true);
+    } else if (now >= this.#keepAlive.pingAt()) {
+      this.#send({ type: "pingreq" }); // [MQTT-3.1.2-20]
+      this.#keepAlive.notePinged(now);
+    }
+  }
+
+  /** Removes and returns what is to be sent, in order. */
+  takeTransmits(): Uint8Array[] {
+    const transmits = this.#transmits;
+    if (transmits.length > 0) this.#transmits = [];
+    return transmits;
+  }
+
+  /** Removes and returns what has happened, in order. */
+  takeEvents(): ClientSessionEvent<C>[] {
+    const events = this.#events;
+    if (events.length > 0) this.#events = [];
+    return events;
+  }
+
+  #receiveFrame(bytes: Uint8Array, start: number, end: number): boolean {
+    const packet = decodePacket(bytes, start, end, this.#options.protocolVersion);
+    this.#options.trace?.("received", packet);
+    if (this.#phase === "connecting") this.#receiveWhileConnecting(packet);
+    else this.#receiveWhileOpen(packet);
+    return this.#phase !== "closing";
+  }
+
+  #receiveWhileConnecting(packet: Packet): void {
+    if (packet.type === "connack") return this.#receiveConnack(packet);
+    if (packet.type === "auth") return this.#receiveAuth(packet);
+    throw protocolError(`${packet.type.toUpperCase()} before CONNACK`); // [MQTT-3.2.0-1]
+  }
+
+  #receiveWhileOpen(packet: Packet): void {
+    switch (packet.type) {
+      case "publish":
+        return this.#receivePublish(packet);
+      case "puback":
+      case "pubrec":
+      case "pubcomp":
+        return this.#publisher.receiveAcknowledgement(this.#now, packet);
+      case "pubrel": {
+        const isFound = this.#inbound.receivePubrel(packet.packetIdentifier);
+        return this.#acknowledge("pubcomp", packet.packetIdentifier, isFound); // [MQTT-4.3.3-11]
+      }
+      case "suback":
+        return this.#requests.receive(packet, true);
+      case "unsuback":
+        return this.#requests.receive(packet, this.#options.protocolVersion === 5);
+      case "pingresp":
+        return;
+      case "disconnect":
+        return this.#receiveDisconnect(packet);
+      case "auth":
+        return this.#receiveAuth(packet);
+      case "connect":
+      case "connack":
+      case "subscribe":
+      case "unsubscribe":
+      case "pingreq":
+        throw protocolError(`${packet.type.toUpperCase()} from the server of an open connection`);
+    }
+  }
+
+  #receiveConnack(packet: ConnackPacket): void {
+    const { protocolVersion, keepAlive } = this.#options;
+    const { reasonCode, properties } = packet;
+    this.#connackDueAt = NEVER;
+    if (reasonCode !== 0) {
+      const meaning = protocolVersion === 5 ? reasonMeaning(reasonCode, "connack") : returnCodeMeaning(reasonCode);
+      this.#close(
+        new ConnectionRefusedError(`the server refused the connection: ${meaning}`, reasonCode, properties),
+        false,
+      );
+      return;
+    }
+    // [MQTT-3.2.2-2]
+    if (packet.sessionPresent && this.#cleanStart) throw protocolError("session present after a clean start");
+    this.#phase = "open";
+    this.#limits = serverLimits(properties);
+    this.#clientId = properties?.assignedClientIdentifier ?? this.#clientId; // [MQTT-3.2.2-16]
+    const keepAliveMs = (properties?.serverKeepAlive ?? keepAlive) * 1000; // [MQTT-3.1.2-21]
+    this.#keepAlive.open(this.#now, keepAliveMs, this.#options.pingTimeoutMs ?? 10_000);
+    this.#emit({ type: "connected", connack: packet, isSessionPresent: packet.sessionPresent });
+    // MQTT 3.1 has no session present flag: the server is taken at the word that the client asked of it.
+    const isSessionPresent = packet.sessionPresent || (protocolVersion === 3 && !this.#cleanStart);
+    this.#cleanStart = !this.#isResumable(properties);
+    if (!isSessionPresent) this.#inbound.clear();
+    this.#inbound.open();
+    this.#publisher.open(this.#now, this.#limits, isSessionPresent);
+    this.#requests.open();
+  }
+
+  /** Whether the session outlives the connection. */
+  #isResumable(connack: Properties | undefined): boolean {
+    const { protocolVersion, properties, cleanStart } = this.#options;
+    if (protocolVersion !== 5) return !cleanStart; // 3.1.2.4 of MQTT 3.1.1
+    return (connack?.sessionExpiryInterval ?? properties?.sessionExpiryInterval ?? 0) > 0; // 3.1.2.11.2
+  }
+
+  #receivePublish(packet: PublishPacket): void {
+    const topicAlias = packet.properties?.topicAlias;
+    const message =
+      topicAlias === undefined ? packet : { ...packet, topic: this.#aliases.resolve(packet.topic, topicAlias) };
+    const { packetIdentifier, qos } = message;
+    if (qos === 0 || packetIdentifier === undefined) {
+      this.#emit({ type: "message", packet: message });
+      return;
+    }
+    if (this.#inbound.receivePublish(packetIdentifier, qos)) this.#emit({ type: "message", packet: message });
+    if (qos === 2) return this.#acknowledge("pubrec", packetIdentifier, true); // [MQTT-4.3.3-8]
+    this.#inbound.acknowledge(packetIdentifier);
+    this.#acknowledge("puback", packetIdentifier, true); // [MQTT-4.3.2-4]
+  }
+
+  #acknowledge(type: "puback" | "pubrec" | "pubcomp", packetIdentifier: number, isFound: boolean): void {
+    const reasonCode = isFound ? ReasonCode.success : ReasonCode.packetIdentifierNotFound;
+    this.#send({ type, packetIdentifier, reasonCode });
+  }
+
+  #receiveDisconnect({ reasonCode, properties }: DisconnectPacket): void {
+    const meaning = reasonMeaning(reasonCode, "disconnect");
+    this.#close(
+      new ServerDisconnectError(`the server closed the connection: ${meaning}`, reasonCode, properties),
+      false,
+    );
+  }
+
+  #receiveAuth(packet: AuthPacket): void {
+    const method = this.#options.properties?.authenticationMethod;
+    // [MQTT-4.12.0-6] [MQTT-4.12.0-5]
+    if (method === undefined || packet.properties?.authenticationMethod !== method) {
+      throw protocolError(`AUTH by the method ${packet.properties?.authenticationMethod}, not ${method}`);
+    }
+    this.#emit({ type: "authentication", packet });
+  }
+
+  /** The server broke the protocol: tells it why, where the version can (4.13). */
+  #refuse(error: MqttProtocolError): void {
+    if (this.#options.protocolVersion === 5 && this.#phase === "open") {
+      const { reasonCode } = error;
+      this.#send({
+        type: "disconnect",
+        reasonCode: isReasonCodeOf("disconnect", reasonCode) ? reasonCode : ReasonCode.protocolError,
+      });
+    }
+    this.#close(error, false);
+  }
+
+  #close(error: Error | undefined, isAbrupt: boolean): void {
+    if (this.#phase === "closed" || this.#phase === "closing") return;
+    this.#phase = "closing";
+    this.#connackDueAt = NEVER;
+    this.#keepAlive.close();
+    this.#publisher.close();
+    this.#requests.close();
+    this.#emit({ type: "close", error, isAbrupt });
+  }
+
+  #send(packet: Packet): void {
+    const bytes = encodePacket(packet, this.#options.protocolVersion);
+    if (bytes.length > this.#limits.maximumPacketSize) {
+      throw new RefusedError(
+        `a packet of ${bytes.length} bytes exceeds the server's maximum of ${this.#limits.maximumPacketSize}`,
+        ReasonCode.packetTooLarge,
+      );
+    }
+    this.#options.trace?.("sent", packet);
+    this.#transmits.push(bytes);
+    this.#keepAlive.noteSent(this.#now);
+  }
+
+  #emit(event: ClientSessionEvent<C>): void {
+    this.#events.push(event);
+  }
+}

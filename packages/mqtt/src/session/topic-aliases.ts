@@ -1,0 +1,58 @@
+import { MqttProtocolError, protocolError } from "../codec/errors.js";
+import { ReasonCode } from "../codec/reason-codes.js";
+
+/** The topic aliases that one connection's sender has set up (3.3.2.3.4): the first topics get one each. */
+export class OutboundTopicAliases {
+  readonly #maximum: number;
+  readonly #aliasByTopic = new Map<string, number>();
+
+  /** @param maximum the receiver's Topic Alias Maximum; 0 means none. [MQTT-3.3.2-9] */
+  constructor(maximum: number) {
+    this.#maximum = maximum;
+  }
+
+  /** How to send `topic`: with an alias and, once the receiver knows it, an empty topic; undefined for no alias. */
+  find(topic: string): { readonly topic: string; readonly topicAlias: number } | undefined {
+    const known = this.#aliasByTopic.get(topic);
+    if (known !== undefined) return { topic: "", topicAlias: known };
+    const isFull = this.#aliasByTopic.size >= this.#maximum;
+    return isFull ? undefined : { topic, topicAlias: this.#aliasByTopic.size + 1 };
+  }
+
+  /** The PUBLISH that says what `topicAlias` stands for was sent. */
+  establish(topic: string, topicAlias: number): void {
+    this.#aliasByTopic.set(topic, topicAlias);
+  }
+}
+
+/** The topic aliases that the peer has set up on one connection (3.3.2.3.4). */
+export class InboundTopicAliases {
+  readonly #maximum: number;
+  readonly #topicByAlias = new Map<number, string>();
+
+  /** @param maximum the Topic Alias Maximum that the peer was told. */
+  constructor(maximum: number) {
+    this.#maximum = maximum;
+  }
+
+  /**
+   * The topic that a PUBLISH means by its topic and alias.
+   *
+   * @throws MqttProtocolError 0x94 for an alias above the maximum [MQTT-3.3.2-10], 0x82 for one that was never set.
+   */
+  resolve(topic: string, topicAlias: number): string {
+    if (topicAlias > this.#maximum) {
+      throw new MqttProtocolError(
+        ReasonCode.topicAliasInvalid,
+        `topic alias ${topicAlias} exceeds the maximum of ${this.#maximum}`,
+      );
+    }
+    if (topic !== "") {
+      this.#topicByAlias.set(topicAlias, topic);
+      return topic;
+    }
+    const known = this.#topicByAlias.get(topicAlias);
+    if (known === undefined) throw protocolError(`topic alias ${topicAlias} was never set`);
+    return known;
+  }
+}
