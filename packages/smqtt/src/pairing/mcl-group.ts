@@ -11,6 +11,7 @@ import {
   type TableSize,
 } from "./pairing-group.js";
 import { selfTest } from "./self-test.js";
+import { warmingTable } from "./warming-table.js";
 import { checkScalar, windowTable } from "./window-table.js";
 
 export type MclGroup = PairingGroup<Mcl.G1, Mcl.G2, Mcl.GT>;
@@ -19,6 +20,8 @@ export type MclGroup = PairingGroup<Mcl.G1, Mcl.G2, Mcl.GT>;
 const WINDOW_BITS = { large: 8, small: 5 } satisfies Record<TableSize, number>;
 /** 43 rows of 63 elements of GT, 1.6 MB for the one base, the public key. */
 const GT_WINDOW_BITS = 6;
+/** A table costs as much as some 50 to 100 plain multiplications: built for bases that will pass that. */
+const USES_BEFORE_TABLE = 24;
 /** A compressed field element of Fp, and the pair of them that mcl writes in the other order. */
 const FIELD_BYTES = 48;
 const FIELD_PAIR_BYTES = 2 * FIELD_BYTES;
@@ -66,9 +69,24 @@ function createMclGroup(mcl: typeof Mcl): MclGroup {
     negateG1: (point) => mcl.neg(point),
     multiplyG1: (point, scalar) => mcl.mul(point, toScalar(scalar)),
     multiplyG2: (point, scalar) => mcl.mul(point, toScalar(scalar)),
-    fixedBaseG1: (point, size) => windowTable(additionG1, point, WINDOW_BITS[size]),
-    fixedBaseG2: (point, size) => windowTable(additionG2, point, WINDOW_BITS[size]),
-    fixedBaseGT: (element) => windowTable(targetGroup, element, GT_WINDOW_BITS),
+    fixedBaseG1: (point, size) =>
+      warmingTable(
+        (scalar) => mcl.mul(point, toScalar(scalar)),
+        () => windowTable(additionG1, point, WINDOW_BITS[size]),
+        USES_BEFORE_TABLE,
+      ),
+    fixedBaseG2: (point, size) =>
+      warmingTable(
+        (scalar) => mcl.mul(point, toScalar(scalar)),
+        () => windowTable(additionG2, point, WINDOW_BITS[size]),
+        USES_BEFORE_TABLE,
+      ),
+    fixedBaseGT: (element) =>
+      warmingTable(
+        (scalar) => mcl.pow(element, toScalar(scalar)),
+        () => windowTable(targetGroup, element, GT_WINDOW_BITS),
+        USES_BEFORE_TABLE,
+      ),
     pairingProduct: (pairs) => pairingProduct(mcl, pairs),
     g1ToBytes: (point) => point.serialize(),
     g2ToBytes: (point) => point.serialize(),

@@ -5,6 +5,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { decodeG1, decodeG2, encodeG1, encodeG2, type NobleG1, type NobleG2 } from "./noble-point-codec.js";
 import { GROUP_ORDER, GT_BYTES, InvalidElementError, type FixedBase, type PairingGroup } from "./pairing-group.js";
 import { selfTest } from "./self-test.js";
+import { warmingTable } from "./warming-table.js";
 import { checkScalar, windowTable } from "./window-table.js";
 
 const { Fp, Fp12 } = bls12_381.fields;
@@ -20,6 +21,9 @@ export type NobleGroup = PairingGroup<NobleG1, NobleG2, NobleGT>;
 const POINT_WINDOW_BITS = 4;
 /** 64 rows of 15 elements of GT, built in a tenth of a second: one base is enough, the public key. */
 const GT_WINDOW_BITS = 4;
+/** A table of a point costs as much as four multiplications, one of GT as much as ten powers. */
+const POINT_USES_BEFORE_TABLE = 4;
+const GT_USES_BEFORE_TABLE = 6;
 
 const targetGroup = { zero: Fp12.ONE, add: (a: NobleGT, b: NobleGT): NobleGT => Fp12.mul(a, b) };
 
@@ -41,7 +45,12 @@ export function createNobleGroup(): NobleGroup {
     multiplyG2: multiply,
     fixedBaseG1: (point) => fixedBase(G1.fromAffine(point.toAffine())),
     fixedBaseG2: (point) => fixedBase(G2.fromAffine(point.toAffine())),
-    fixedBaseGT: (element) => windowTable(targetGroup, element, GT_WINDOW_BITS),
+    fixedBaseGT: (element) =>
+      warmingTable(
+        (scalar) => powerOfTarget(element, scalar),
+        () => windowTable(targetGroup, element, GT_WINDOW_BITS),
+        GT_USES_BEFORE_TABLE,
+      ),
     pairingProduct,
     g1ToBytes: encodeG1,
     g2ToBytes: encodeG2,
@@ -83,8 +92,22 @@ function multiply<E extends Multipliable<E>>(point: E, scalar: bigint): E {
 function fixedBase<E extends Multipliable<E> & { precompute(windowSize: number, isLazy?: boolean): E }>(
   point: E,
 ): FixedBase<E> {
-  const base = point.precompute(POINT_WINDOW_BITS);
-  return (scalar) => multiply(base, scalar);
+  const buildTable = (): FixedBase<E> => {
+    const base = point.precompute(POINT_WINDOW_BITS);
+    return (scalar) => multiply(base, scalar);
+  };
+  return warmingTable((scalar) => multiply(point, scalar), buildTable, POINT_USES_BEFORE_TABLE);
+}
+
+/** By squaring and multiplying in the cyclotomic subgroup; noble's own cyclotomic power stops at 64 bits. */
+function powerOfTarget(element: NobleGT, scalar: bigint): NobleGT {
+  checkScalar(scalar);
+  let power = Fp12.ONE;
+  for (const bit of scalar.toString(2)) {
+    power = Fp12._cyclotomicSquare(power);
+    if (bit === "1") power = Fp12.mul(power, element);
+  }
+  return power;
 }
 
 function pairingProduct(pairs: readonly (readonly [NobleG1, NobleG2])[]): NobleGT {

@@ -30,10 +30,13 @@ export interface PairingGroup<P, Q, T> {
   multiplyG1(point: P, scalar: bigint): P;
   multiplyG2(point: Q, scalar: bigint): Q;
 
-  /** A table for many multiplications of one point; `large` spends memory that only a few bases deserve. */
+  /**
+   * Multiplication of one point, by a table once it has been used often enough to pay for it; `large` spends memory
+   * that only a few bases deserve.
+   */
   fixedBaseG1(point: P, size: TableSize): FixedBase<P>;
   fixedBaseG2(point: Q, size: TableSize): FixedBase<Q>;
-  /** A table for many powers of one element of GT. */
+  /** Powers of one element of GT, likewise. */
   fixedBaseGT(element: T): FixedBase<T>;
 
   /**
