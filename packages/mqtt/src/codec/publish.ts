@@ -1,6 +1,6 @@
 import { encodeUtf8 } from "@isthmus/bytes";
 
-import { parseTopicName, parseTopicNameBytes } from "../topics/topic-name.js";
+import { parseTopicName } from "../topics/topic-name.js";
 import { MAX_VARIABLE_BYTE_INTEGER } from "./constants.js";
 import { protocolError } from "./errors.js";
 import { checkOneOf, checkPacketIdentifier } from "./packet-writer.js";
@@ -21,7 +21,7 @@ export function decodePublish(
   const properties = frame.properties();
   return {
     type: "publish",
-    topic: decodeTopic(frame, properties?.topicAlias),
+    topic: properties?.topicAlias === undefined ? decodeTopic(frame, version) : decodeAliasedTopic(frame),
     payload: frame.payload(),
     qos,
     retain,
@@ -31,10 +31,18 @@ export function decodePublish(
   };
 }
 
-function decodeTopic({ bytes, topicStart, topicEnd }: PublishFrame, topicAlias: number | undefined): string {
-  if (topicStart < topicEnd) return parseTopicNameBytes(bytes, topicStart, topicEnd);
-  if (topicAlias === undefined) throw protocolError("neither a topic name nor a topic alias"); // 3.3.2.3.4
-  return "";
+function decodeTopic(frame: PublishFrame, version: ProtocolVersion): string {
+  if (version === 5 && isTopicEmpty(frame)) throw protocolError("neither a topic name nor a topic alias"); // 3.3.2.3.4
+  return frame.topic();
+}
+
+/** An empty topic is what a topic alias stands for. */
+function decodeAliasedTopic(frame: PublishFrame): string {
+  return isTopicEmpty(frame) ? "" : frame.topic();
+}
+
+function isTopicEmpty(frame: PublishFrame): boolean {
+  return frame.topicStart === frame.topicEnd;
 }
 
 export function encodePublish(packet: PublishPacket, version: ProtocolVersion): Uint8Array {
