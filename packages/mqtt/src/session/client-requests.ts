@@ -4,6 +4,7 @@ import { parseSharedFilter } from "../topics/shared-filter.js";
 import { parseTopicFilter } from "../topics/topic-filter.js";
 import type { SessionPort } from "./client-session-types.js";
 import type { PacketIdentifiers } from "./packet-identifiers.js";
+import type { ServerLimits } from "./server-limits.js";
 
 /** A SUBSCRIBE or UNSUBSCRIBE without its packet identifier. */
 export type ClientRequest = Omit<SubscribePacket, "packetIdentifier"> | Omit<UnsubscribePacket, "packetIdentifier">;
@@ -23,7 +24,8 @@ export class ClientRequests<C> {
   readonly #identifiers: PacketIdentifiers;
   readonly #inFlightById = new Map<number, PendingRequest<C>>();
   #waiting: PendingRequest<C>[] = [];
-  #isOpen = false;
+  /** Undefined while there is no connection. */
+  #limits: ServerLimits | undefined;
 
   constructor(port: SessionPort<C>, identifiers: PacketIdentifiers) {
     this.#port = port;
@@ -35,8 +37,8 @@ export class ClientRequests<C> {
   }
 
   /** The connection is accepted: sends what waits. */
-  open(): void {
-    this.#isOpen = true;
+  open(limits: ServerLimits): void {
+    this.#limits = limits;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const pending of waiting) {
@@ -51,7 +53,7 @@ export class ClientRequests<C> {
 
   /** The connection is gone: what has no answer waits for the next one, in order. */
   close(): void {
-    this.#isOpen = false;
+    this.#limits = undefined;
     this.#waiting = [...this.#inFlightById.values(), ...this.#waiting];
     for (const packetIdentifier of this.#inFlightById.keys()) this.#identifiers.release(packetIdentifier);
     this.#inFlightById.clear();
@@ -69,7 +71,7 @@ export class ClientRequests<C> {
       parseSharedFilter(text);
     }
     const pending = { request, context };
-    if (this.#isOpen) this.#send(pending);
+    if (this.#limits) this.#send(pending);
     else {
       this.#port.sizeOf({ ...request, packetIdentifier: 1 });
       this.#waiting.push(pending);
@@ -121,12 +123,18 @@ export class ClientRequests<C> {
       return;
     }
     try {
-      this.#port.send({ ...pending.request, packetIdentifier });
+      this.#port.send({ ...this.#allowed(pending.request), packetIdentifier });
     } catch (error) {
       this.#identifiers.release(packetIdentifier);
       throw error;
     }
     this.#inFlightById.set(packetIdentifier, pending);
+  }
+
+  /** Without the subscription identifier, where the server does not support it (3.2.2.3.12). */
+  #allowed(request: ClientRequest): ClientRequest {
+    if (request.type !== "subscribe" || this.#limits?.areSubscriptionIdentifiersAvailable !== false) return request;
+    return { ...request, properties: { ...request.properties, subscriptionIdentifiers: undefined } };
   }
 }
 

@@ -61,6 +61,7 @@ export class ClientSession<C> implements Machine {
   #aliases = new InboundTopicAliases(0);
   #limits: ServerLimits = DEFAULT_SERVER_LIMITS;
   #transmits: Uint8Array[] = [];
+  #transmitBytes = 0;
   #events: ClientSessionEvent<C>[] = [];
 
   constructor(options: ClientSessionOptions) {
@@ -90,13 +91,22 @@ export class ClientSession<C> implements Machine {
     return this.#phase === "open";
   }
 
+  /** Bytes that {@link takeTransmits} will return. */
+  get transmitBytes(): number {
+    return this.#transmitBytes;
+  }
+
   /** What the application asked for and is not settled yet. */
   get pendingCount(): number {
     return this.#publisher.pendingCount + this.#requests.pendingCount;
   }
 
-  /** A transport is open: sends CONNECT. [MQTT-3.1.0-1] */
-  connect(now: Instant): void {
+  /**
+   * A transport is open: sends CONNECT. [MQTT-3.1.0-1]
+   *
+   * @param authenticationData that enhanced authentication begins with (4.12); it goes with `authenticationMethod`.
+   */
+  connect(now: Instant, authenticationData?: Uint8Array): void {
     this.#now = now;
     const { properties, protocolVersion, keepAlive, username, password, will } = this.#options;
     this.#phase = "connecting";
@@ -115,7 +125,7 @@ export class ClientSession<C> implements Machine {
       username,
       password,
       will,
-      properties,
+      properties: authenticationData ? { ...properties, authenticationData } : properties,
     });
   }
 
@@ -124,7 +134,7 @@ export class ClientSession<C> implements Machine {
     this.#now = now;
     this.#phase = "closed";
     this.#connackDueAt = NEVER;
-    this.#transmits = [];
+    this.takeTransmits();
     this.#keepAlive.close();
     this.#publisher.close();
     this.#requests.close();
@@ -213,6 +223,7 @@ export class ClientSession<C> implements Machine {
   takeTransmits(): Uint8Array[] {
     const transmits = this.#transmits;
     if (transmits.length > 0) this.#transmits = [];
+    this.#transmitBytes = 0;
     return transmits;
   }
 
@@ -294,7 +305,7 @@ export class ClientSession<C> implements Machine {
     if (!isSessionPresent) this.#inbound.clear();
     this.#inbound.open();
     this.#publisher.open(this.#now, this.#limits, isSessionPresent);
-    this.#requests.open();
+    this.#requests.open(this.#limits);
   }
 
   /** Whether the session outlives the connection. */
@@ -373,6 +384,7 @@ export class ClientSession<C> implements Machine {
     }
     this.#options.trace?.("sent", packet);
     this.#transmits.push(bytes);
+    this.#transmitBytes += bytes.length;
     this.#keepAlive.noteSent(this.#now);
   }
 

@@ -9,6 +9,7 @@ export interface ServerLimits {
   readonly maximumQoS: QoS;
   readonly isRetainAvailable: boolean;
   readonly topicAliasMaximum: number;
+  readonly areSubscriptionIdentifiersAvailable: boolean;
 }
 
 /** What holds where CONNACK says nothing else. */
@@ -18,6 +19,7 @@ export const DEFAULT_SERVER_LIMITS: ServerLimits = {
   maximumQoS: 2,
   isRetainAvailable: true,
   topicAliasMaximum: 0,
+  areSubscriptionIdentifiersAvailable: true,
 };
 
 /** The limits that the properties of a CONNACK set. */
@@ -28,5 +30,7 @@ export function serverLimits(properties: Properties = {}): ServerLimits {
     maximumQoS: properties.maximumQoS ?? DEFAULT_SERVER_LIMITS.maximumQoS,
     isRetainAvailable: properties.retainAvailable ?? DEFAULT_SERVER_LIMITS.isRetainAvailable,
     topicAliasMaximum: properties.topicAliasMaximum ?? DEFAULT_SERVER_LIMITS.topicAliasMaximum,
+    areSubscriptionIdentifiersAvailable:
+      properties.subscriptionIdentifiersAvailable ?? DEFAULT_SERVER_LIMITS.areSubscriptionIdentifiersAvailable,
   };
 }
