@@ -17,6 +17,7 @@ export class FlushScheduler {
   readonly #handleStoreFailure: (error: unknown) => void;
   #dirty: Flushable[] = [];
   #immediate: NodeJS.Immediate | undefined;
+  #isGathering = false;
   /** For each connection that waits for a batch, the number of the last one. */
   readonly #batchByWaiting = new Map<Flushable, number>();
   #batch = 0;
@@ -30,13 +31,19 @@ export class FlushScheduler {
   /** `connection` has something to write. Called once until its next flush. */
   schedule(connection: Flushable): void {
     this.#dirty.push(connection);
-    this.#immediate ??= setImmediate(() => this.flush());
+    if (!this.#isGathering) this.#immediate ??= setImmediate(() => this.flush());
   }
 
-  /** Writes what waits, now: nothing else is to be gathered in this turn. */
+  /** A {@link flush} is sure to follow in this turn of the event loop: nothing need be armed for it. */
+  beginGathering(): void {
+    this.#isGathering = true;
+  }
+
+  /** Writes what waits. */
   flush(): void {
-    if (this.#immediate !== undefined) clearImmediate(this.#immediate);
+    this.#isGathering = false;
     this.#immediate = undefined;
+    if (this.#dirty.length === 0) return;
     const dirty = this.#dirty;
     this.#dirty = [];
     const stored = this.#commit();

@@ -111,10 +111,14 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   }
 
   receiveBytes(bytes: Uint8Array): void {
-    this.#door.clock.tick();
-    this.#core.receiveBytes(this.#door.clock.monotonic, bytes);
+    const { clock, flushScheduler, poller } = this.#door;
+    const isLone = bytes.length <= LONE_CHUNK_BYTES;
+    if (isLone) flushScheduler.beginGathering();
+    this.#core.receiveBytes(clock.tick().monotonic, bytes);
     this.#publishRun();
-    if (bytes.length <= LONE_CHUNK_BYTES) this.#door.flushScheduler.flush();
+    if (!isLone) return;
+    flushScheduler.flush();
+    poller.handleAnswered(this, clock.monotonic);
   }
 
   handleDrain(): void {

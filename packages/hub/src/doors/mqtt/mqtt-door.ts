@@ -8,6 +8,7 @@ import type { Access } from "../../access/access.js";
 import type { Clock } from "../../clock.js";
 import type { Metrics } from "../../metrics.js";
 import { BackPressure } from "./back-pressure.js";
+import { AdaptivePoller } from "./adaptive-poller.js";
 import { FlushScheduler } from "./flush-scheduler.js";
 import { checkPublication } from "./check-publication.js";
 import { MqttConnection } from "./mqtt-connection.js";
@@ -36,6 +37,7 @@ export class MqttDoor implements MqttDoorContext {
   readonly outboxMemory = new OutboxMemory();
   readonly flushScheduler: FlushScheduler;
   readonly backPressure: BackPressure;
+  readonly poller: AdaptivePoller;
   readonly #connections = new Set<MqttConnection>();
   readonly #sessions: SessionRegistry;
   #whenEmpty: (() => void) | undefined;
@@ -47,6 +49,7 @@ export class MqttDoor implements MqttDoorContext {
     this.metrics = context.metrics;
     this.log = context.log;
     this.options = context.options;
+    this.poller = new AdaptivePoller(this.options.pollMs);
     this.backPressure = new BackPressure(this.options.slowReceiverGraceMs, this.metrics);
     this.flushScheduler = new FlushScheduler(
       () => this.exchange.commit(),

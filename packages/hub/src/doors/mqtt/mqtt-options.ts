@@ -24,6 +24,8 @@ export interface MqttDoorOptions {
   readonly maxOutboundBytes: number;
   /** How long publishers wait for a client that is behind, in milliseconds. Default 500. */
   readonly slowReceiverGraceMs: number;
+  /** How long to look for the next packet before sleeping, while a client plays ping-pong, in ms. Default 0.1; 0: never. */
+  readonly pollMs: number;
   /** The longest session expiry, in seconds. Default 4,294,967,295: for ever. */
   readonly maxSessionExpiry: number;
   /** Connections at the same time. Default Infinity. */
@@ -49,6 +51,7 @@ export const MQTT_DEFAULTS: MqttDoorOptions = {
   congestionBytes: 256 * 1024,
   maxOutboundBytes: 4 * 1024 * 1024,
   slowReceiverGraceMs: 500,
+  pollMs: 0.1,
   maxSessionExpiry: 0xffff_ffff,
   maxConnections: Number.POSITIVE_INFINITY,
   maxSubscriptionsPerClient: 1_000_000,
