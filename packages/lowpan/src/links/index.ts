@@ -1,0 +1,11 @@
+export {
+  decodeZep,
+  encodeZep,
+  nsOfNtp,
+  ntpOfNs,
+  ZEP_PORT,
+  type ZepAck,
+  type ZepData,
+  type ZepHello,
+  type ZepPacket,
+} from "./zep.js";
