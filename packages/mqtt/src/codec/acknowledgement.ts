@@ -7,7 +7,7 @@ import { checkPacketIdentifier, PacketWriter } from "./packet-writer.js";
 import type { AcknowledgementPacket, ProtocolVersion } from "./packets.js";
 import { type Properties, readProperties, writeProperties } from "./properties.js";
 import { isReasonCodeOf, ReasonCode } from "./reason-codes.js";
-import { checkReasonCode } from "./reason-field.js";
+import { checkReasonCode, undefinedReasonCode } from "./reason-field.js";
 
 /** PUBACK, PUBREC, PUBREL or PUBCOMP. */
 export type AcknowledgementType = AcknowledgementPacket["type"];
@@ -55,7 +55,7 @@ export class AcknowledgementFrame {
     if (packetIdentifier === 0) throw protocolError("packet identifier 0"); // [MQTT-2.2.1-3]
     const reasonCode = size > 2 ? byteAt(bytes, bodyStart + 2) : ReasonCode.success;
     if (reasonCode !== ReasonCode.success && !isReasonCodeOf(type, reasonCode)) {
-      throw protocolError(`reason code ${reasonCode} is not one of ${type}`);
+      throw undefinedReasonCode(type, reasonCode);
     }
     this.bytes = bytes;
     this.type = type;

@@ -38,7 +38,7 @@ export class PacketReader extends ByteReader {
 
   /** Checks that nothing is left: every byte of a packet belongs to one of its fields. */
   finish(): void {
-    if (this.remaining > 0) throw malformedPacket(`${this.remaining} bytes behind the last field`);
+    if (this.remaining > 0) throw malformedPacket(`the last field leaves ${this.remaining} bytes over`);
   }
 }
 

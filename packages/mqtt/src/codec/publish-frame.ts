@@ -118,7 +118,7 @@ export class PublishFrame {
 }
 
 function cutShort(field: string): Error {
-  return malformedPacket(`the ${field} of PUBLISH goes beyond its end`);
+  return malformedPacket(`PUBLISH ends within its ${field}`);
 }
 
 /** Bytes of a PUBLISH up to its payload, for a topic name, properties (without their length) and payload of so many bytes. */
