@@ -143,7 +143,10 @@ function describeSchemes<P, Q, T>(group: PairingGroup<P, Q, T>): void {
         };
         const ct2 = group.g2FromBytes(ciphertext.subarray(G2_BYTES, 2 * G2_BYTES));
         const twice = (point: P): P => group.addG1(point, point);
-        const sum = [group.negateG1(element(2)), element(1), twice(element(3))].reduce(group.addG1, element(0));
+        const sum = [group.negateG1(element(2)), element(1), twice(element(3))].reduce(
+          (a, b) => group.addG1(a, b),
+          element(0),
+        );
         return group.gtToBytes(
           group.pairingProduct([
             [key.sk1, group.g2FromBytes(ciphertext.subarray(0, G2_BYTES))],
@@ -169,7 +172,7 @@ function describeSchemes<P, Q, T>(group: PairingGroup<P, Q, T>): void {
         const r = sk1[0];
         if (!a1 || !b || !a2 || !c || !r) throw new Error("not the expected key");
         const twice = (point: P): P => group.addG1(point, point);
-        const sum = [group.negateG1(a2), b, twice(c)].reduce(group.addG1, a1);
+        const sum = [group.negateG1(a2), b, twice(c)].reduce((a, b) => group.addG1(a, b), a1);
         const element = (index: number): P =>
           group.g1FromBytes(ciphertext.subarray(G2_BYTES + G1_BYTES * index, G2_BYTES + G1_BYTES * (index + 1)));
         return group.gtToBytes(

@@ -42,7 +42,7 @@ function spansTarget(rows: bigint[][], columns: number): boolean {
     const scale = inverse(reduced[pivot] ?? 1n);
     basis.push({ pivot, row: reduced.map((value) => mod(value * scale)) });
   }
-  const target = Array.from({ length: columns }, (_, i) => (i === 0 ? 1n : 0n));
+  const target: bigint[] = Array.from({ length: columns }, (_, i) => (i === 0 ? 1n : 0n));
   // Reduced in the order of the basis, each pivot is cleared for good only once: repeat until nothing changes.
   let left = target;
   for (let i = 0; i < basis.length; i++) left = reduce(left);
