@@ -21,5 +21,14 @@ export const PACKET_CASES: readonly PacketCase[] = [
 
 /** The bytes of all cases of one version. */
 export function caseFrames(version: ProtocolVersion): Uint8Array[] {
-  return PACKET_CASES.filter(({ versions }) => versions.includes(version)).map(({ hex }) => fromHex(hex));
+  return framesOf(PACKET_CASES, version);
+}
+
+/** The bytes of the CONNECTs of one version. */
+export function connectFrames(version: ProtocolVersion): Uint8Array[] {
+  return framesOf(CONNECT_CASES, version);
+}
+
+function framesOf(cases: readonly PacketCase[], version: ProtocolVersion): Uint8Array[] {
+  return cases.filter(({ versions }) => versions.includes(version)).map(({ hex }) => fromHex(hex));
 }
