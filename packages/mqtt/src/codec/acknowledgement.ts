@@ -41,13 +41,17 @@ export class AcknowledgementFrame {
   end = 0;
 
   /**
-   * Points at the acknowledgement that the framer found in `bytes`. The flags are not looked at.
+   * Points at the acknowledgement that the framer found in `bytes`.
    *
-   * @throws MqttProtocolError when its fields do not fit the frame, for packet identifier 0 [MQTT-2.2.1-3], or a
-   * reason code that the packet may not carry.
+   * @throws MqttProtocolError when its fields do not fit the frame, for flags that are not the fixed ones
+   * [MQTT-2.1.3-1], packet identifier 0 [MQTT-2.2.1-3], or a reason code that the packet may not carry.
    */
   parse(bytes: Uint8Array, start: number, bodyStart: number, end: number, version: ProtocolVersion): void {
-    const type = typeOf(byteAt(bytes, start));
+    const firstByte = byteAt(bytes, start);
+    const type = typeOf(firstByte);
+    // MQTT 3.1 sets DUP on a PUBREL that it sends again, and leaves other flags alone.
+    if (version !== 3 && firstByte !== FIRST_BYTE[type])
+      throw malformedPacket(`${type} with flags ${firstByte & 0x0f}`);
     const size = end - bodyStart;
     if (size < 2) throw malformedPacket(`${type} of ${size} bytes is cut short`);
     if (version !== 5 && size > 2) throw malformedPacket(`${type} has ${size} bytes, not 2`);

@@ -128,6 +128,12 @@ const CONNECT: readonly FailureCase[] = [
   ]),
   ...failures("protocolError", [
     [
+      "CONNECT of MQTT 3.1 with a password and no user name",
+      "3.1 of MQTT 3.1",
+      NEW,
+      "10 12 0006 4d5149736470 03 42 003c 0001 61 0001 70",
+    ],
+    [
       "CONNECT of MQTT 3.1.1 with a password and no user name",
       "MQTT-3.1.2-22 of MQTT 3.1.1",
       NEW,
