@@ -1,9 +1,10 @@
 import { NEVER, type Instant, type Machine } from "@isthmus/machine";
 import { AcknowledgementFrame } from "../codec/acknowledgement.js";
-import { PacketTypeCode } from "../codec/constants.js";
+import { peekProtocolVersion } from "../codec/connect.js";
+import { MAX_PACKET_SIZE, PacketTypeCode } from "../codec/constants.js";
 import { decodePacket } from "../codec/decode-packet.js";
 import { encodePacket } from "../codec/encode-packet.js";
-import { malformedPacket, MqttProtocolError, protocolError } from "../codec/errors.js";
+import { MqttProtocolError, protocolError } from "../codec/errors.js";
 import { Framer, type FrameSink } from "../codec/framer.js";
 import type {
   AuthPacket,
@@ -16,7 +17,7 @@ import type {
   UnsubscribePacket,
 } from "../codec/packets.js";
 import { PublishFrame } from "../codec/publish-frame.js";
-import { ReasonCode } from "../codec/reason-codes.js";
+import { connectReturnCode, isReasonCodeOf, ReasonCode, SUBACK_FAILURE } from "../codec/reason-codes.js";
 import { byteAt } from "@isthmus/bytes";
 import type { Outbox } from "./outbox.js";
 
@@ -73,7 +74,9 @@ export class ServerConnection implements Machine, FrameSink {
   #lastReceivedAt: Instant;
   /** Whether reason strings and user properties may be sent with any packet. [MQTT-3.1.2-29] */
   #isProblemInformationWanted = true;
-  #clientMaximumPacketSize = Number.POSITIVE_INFINITY;
+  #clientMaximumPacketSize = MAX_PACKET_SIZE;
+  /** Whether CONNECT asked for a session that outlives the connection. */
+  #isSessionKept = false;
 
   constructor(owner: ServerConnectionOwner, outbox: Outbox, options: ServerConnectionOptions, now: Instant) {
     this.#owner = owner;
@@ -87,7 +90,7 @@ export class ServerConnection implements Machine, FrameSink {
     return this.#state === "open";
   }
 
-  /** The client's Maximum Packet Size; Infinity when it set none. */
+  /** The client's Maximum Packet Size; all that MQTT can express when it set none. */
   get clientMaximumPacketSize(): number {
     return this.#clientMaximumPacketSize;
   }
@@ -103,7 +106,7 @@ export class ServerConnection implements Machine, FrameSink {
   receiveFrame(bytes: Uint8Array, start: number, bodyStart: number, end: number): boolean {
     const type = byteAt(bytes, start) >> 4;
     if (this.#state === "open") this.#receiveOpen(type, bytes, start, bodyStart, end);
-    else if (this.#state === "waiting") this.#receiveFirst(type, bytes, start, end);
+    else if (this.#state === "waiting") this.#receiveFirst(type, bytes, start, bodyStart, end);
     return this.#state === "open";
   }
 
@@ -160,16 +163,32 @@ export class ServerConnection implements Machine, FrameSink {
     this.#state = "closed";
   }
 
-  #receiveFirst(type: number, bytes: Uint8Array, start: number, end: number): void {
+  #receiveFirst(type: number, bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
     // [MQTT-3.1.0-1]
     if (type !== PacketTypeCode.connect) throw protocolError(`the first packet has type ${type}, not CONNECT`);
-    const packet = decodePacket(bytes, start, end, undefined);
-    if (packet.type !== "connect") return;
+    const packet = this.#decodeConnect(bytes, start, bodyStart, end);
     this.version = packet.protocolVersion;
     this.#state = "connecting";
     this.#isProblemInformationWanted = packet.properties?.requestProblemInformation ?? true;
-    this.#clientMaximumPacketSize = packet.properties?.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+    this.#clientMaximumPacketSize = packet.properties?.maximumPacketSize ?? MAX_PACKET_SIZE;
+    this.#isSessionKept = (packet.properties?.sessionExpiryInterval ?? 0) > 0;
     this.#owner.handleConnect(packet);
+  }
+
+  /** Decodes a CONNECT; one that cannot be is answered in its version, or, if that is none of ours, in the oldest way. */
+  #decodeConnect(bytes: Uint8Array, start: number, bodyStart: number, end: number): ConnectPacket {
+    try {
+      // The type says that it is a CONNECT.
+      return decodePacket(bytes, start, end, undefined) as ConnectPacket;
+    } catch (error) {
+      const version = peekProtocolVersion(bytes, bodyStart, end);
+      const isForeign =
+        error instanceof MqttProtocolError && error.reasonCode === ReasonCode.unsupportedProtocolVersion;
+      // [MQTT-3.1.2-2]; other bytes may not even be from an MQTT client, and get no answer.
+      if (version !== undefined || isForeign) this.#state = "connecting";
+      this.version = version ?? 4;
+      throw error;
+    }
   }
 
   #receiveOpen(type: number, bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
@@ -192,9 +211,6 @@ export class ServerConnection implements Machine, FrameSink {
   #receiveAcknowledgement(bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
     const frame = this.#acknowledgement;
     frame.parse(bytes, start, bodyStart, end, this.version);
-    const flags = byteAt(bytes, start) & 0x0f;
-    // [MQTT-2.1.3-1]
-    if (flags !== (frame.type === "pubrel" ? 2 : 0)) throw malformedPacket(`${frame.type} with flags ${flags}`);
     // Nothing in them is used, but bytes that are no properties must not pass.
     if (frame.propertiesStart !== frame.end) frame.properties();
     this.#owner.handleAcknowledgement(frame);
@@ -212,6 +228,7 @@ export class ServerConnection implements Machine, FrameSink {
         this.send({ type: "pingresp" }); // [MQTT-3.12.4-1]
         return;
       case "disconnect":
+        this.#checkSessionExpiry(packet);
         this.#state = "closed";
         this.#owner.handleDisconnect(packet);
         return;
@@ -233,6 +250,13 @@ export class ServerConnection implements Machine, FrameSink {
     }
   }
 
+  /** A session that was to end with its connection cannot be kept at the last moment (3.14.2.2.2). */
+  #checkSessionExpiry({ properties }: DisconnectPacket): void {
+    const expiry = properties?.sessionExpiryInterval ?? 0;
+    if (expiry === 0 || this.#isSessionKept) return;
+    throw protocolError(`DISCONNECT raises the session expiry interval from 0 to ${expiry}`);
+  }
+
   /** A protocol error ends the connection; anything else is our own fault and is not hidden. */
   #guard(receive: () => void): void {
     try {
@@ -246,16 +270,19 @@ export class ServerConnection implements Machine, FrameSink {
   #fail({ reasonCode, message }: MqttProtocolError): void {
     const state = this.#state;
     if (state === "closed") return;
-    if (state === "open" && this.version === 5) {
-      this.send({ type: "disconnect", reasonCode, properties: { reasonString: message } });
-    } else if (state === "connecting") {
-      this.send({ type: "connack", sessionPresent: false, reasonCode, properties: { reasonString: message } });
+    const properties = { reasonString: toReasonString(message) };
+    if (state === "open" && this.version === 5) this.send({ type: "disconnect", reasonCode, properties });
+    else if (state === "connecting") {
+      const code = this.version === 5 ? refusalCode(reasonCode) : connectReturnCode(reasonCode);
+      // Where the older versions have no word for it, closing must do.
+      if (code !== undefined) this.send({ type: "connack", sessionPresent: false, reasonCode: code, properties });
     }
     this.#state = "closed";
     this.#owner.handleFailure({ reasonCode, message });
   }
 
   #encode(packet: Exclude<Packet, { readonly type: "publish" }>): Uint8Array | undefined {
+    if (this.version !== 5) return encodePacket(inOldWords(packet), this.version);
     const mayExplain = this.#isProblemInformationWanted || packet.type === "connack" || packet.type === "disconnect"; // [MQTT-3.1.2-29]
     const bytes = encodePacket(mayExplain ? packet : withoutExplanation(packet), this.version);
     if (bytes.length <= this.#clientMaximumPacketSize) return bytes;
@@ -264,6 +291,25 @@ export class ServerConnection implements Machine, FrameSink {
     return shorter.length <= this.#clientMaximumPacketSize ? shorter : undefined;
   }
 }
+
+/** SUBACK has one word for all failures before MQTT 5.0. */
+function inOldWords(packet: Packet): Packet {
+  if (packet.type !== "suback") return packet;
+  return { ...packet, reasonCodes: packet.reasonCodes.map((code) => (code < 0x80 ? code : SUBACK_FAILURE)) };
+}
+
+/** What CONNACK says for a reason that is a word of DISCONNECT alone. */
+function refusalCode(reasonCode: number): number {
+  if (isReasonCodeOf("connack", reasonCode)) return reasonCode;
+  return reasonCode === ReasonCode.serverShuttingDown ? ReasonCode.serverUnavailable : ReasonCode.unspecifiedError;
+}
+
+/** Messages quote what the client sent, which may be long, and what is cut may not end in half a character. */
+function toReasonString(message: string): string {
+  return message.slice(0, LONGEST_REASON_STRING).toWellFormed();
+}
+
+const LONGEST_REASON_STRING = 512;
 
 function withoutExplanation<P extends Packet>(packet: P): P {
   if (!("properties" in packet) || packet.properties === undefined) return packet;
