@@ -157,7 +157,7 @@ function chooseAccess({ mqtt, http, allowAnonymous }: HubOptions): Access {
         "listen on 127.0.0.1, or allow anonymous clients explicitly",
     );
   }
-  return new AnonymousAccess(allowAnonymous ?? true);
+  return new AnonymousAccess(allowAnonymous ?? true, reachable === undefined);
 }
 
 function isLoopback(host: string): boolean {

@@ -25,14 +25,14 @@ export interface Access {
 
 /** Lets in everybody or nobody: what there is while no users are configured. */
 export class AnonymousAccess implements Access {
+  readonly summary: string;
   readonly #isAllowed: boolean;
 
-  constructor(isAllowed: boolean) {
+  /** @param isLocal whether only this machine reaches the doors. */
+  constructor(isAllowed: boolean, isLocal: boolean) {
     this.#isAllowed = isAllowed;
-  }
-
-  get summary(): string {
-    return this.#isAllowed ? "anyone who reaches these addresses may publish and subscribe" : "nobody may connect";
+    const who = isLocal ? "anyone on this machine" : "anyone who reaches these addresses";
+    this.summary = isAllowed ? `${who} may publish and subscribe` : "nobody may connect";
   }
 
   authenticate(): Identity | Refusal {

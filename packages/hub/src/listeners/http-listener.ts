@@ -1,8 +1,8 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Transport } from "@isthmus/mqtt";
 import { formatAddress, WebSocketTransport } from "@isthmus/mqtt/transport-node";
-import { WebSocketServer } from "ws";
+import type { WebSocketServer } from "ws";
 import { type Address, closeServer, listen, type Listener } from "./listener.js";
 
 export interface HttpListenerOptions extends Address {
@@ -22,18 +22,18 @@ export interface HttpListenerOptions extends Address {
 const SUBPROTOCOLS = ["mqtt", "mqttv3.1"];
 const WEB_SOCKET_PATH = "/mqtt";
 
+// An import statement would also load all that node:http offers by name, a fetch client and WebSockets of its own among
+// it: fourteen megabytes that a hub has no use for.
+const { createServer } = process.getBuiltinModule("node:http");
+
 /** Listens for HTTP: MQTT over WebSocket at `/mqtt` (section 6), `/livez`, `/readyz` and a start page. */
 export async function openHttpListener(
   options: HttpListenerOptions,
   handleConnection: (transport: Transport) => void,
 ): Promise<Listener> {
-  const webSockets = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    maxPayload: options.maximumMessageSize,
-    handleProtocols: (offered) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,
-  });
   const server = createServer((request, response) => answer(options, request, response));
+  // Loaded with the first WebSocket: many hubs never see one.
+  let loading: Promise<WebSocketServer> | undefined;
   server.on("upgrade", (request, socket, head) => {
     const problem = checkUpgrade(options, request);
     if (problem !== undefined) {
@@ -41,8 +41,14 @@ export async function openHttpListener(
       refuseUpgrade(socket, problem);
       return;
     }
-    webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      handleConnection(new WebSocketTransport(webSocket, addressOf(request)));
+    const close = (): unknown => socket.destroy();
+    socket.once("error", close);
+    loading ??= createWebSocketServer(options.maximumMessageSize);
+    void loading.then((webSockets) => {
+      socket.off("error", close);
+      webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+        handleConnection(new WebSocketTransport(webSocket, addressOf(request)));
+      });
     });
   });
   const bound = await listen(server, options);
@@ -54,6 +60,16 @@ export async function openHttpListener(
       await closed;
     },
   };
+}
+
+async function createWebSocketServer(maxPayload: number): Promise<WebSocketServer> {
+  const ws = await import("ws");
+  return new ws.WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload,
+    handleProtocols: (offered) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,
+  });
 }
 
 interface Problem {

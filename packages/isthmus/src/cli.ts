@@ -1,0 +1,52 @@
+import { type Command, type Terminal, UsageError } from "./command.js";
+
+interface CommandEntry {
+  readonly summary: string;
+  /** Loaded when called: `isthmus pub` need not read the hub. */
+  readonly load: () => Promise<{ readonly command: Command }>;
+}
+
+/** Every command, in the order in which the help lists them. */
+const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  serve: { summary: "run the hub", load: () => import("./commands/serve.js") },
+};
+
+const EXIT_USAGE = 1;
+
+/** Runs the command line. @returns the exit code. */
+export async function main(args: readonly string[], terminal: Terminal = processTerminal()): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === "help" || name === "--help" || name === "-h") {
+    terminal.stdout.write(overview());
+    return name === undefined ? EXIT_USAGE : 0;
+  }
+  try {
+    const entry = COMMANDS[name];
+    if (entry === undefined) throw new UsageError(`there is no command "${name}"`, "isthmus --help lists them");
+    const { command } = await entry.load();
+    if (rest.includes("--help")) {
+      terminal.stdout.write(command.help);
+      return 0;
+    }
+    return await command.run(rest, terminal);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    terminal.stderr.write(`isthmus: ${error.message}\n`);
+    if (error.hint !== undefined) terminal.stderr.write(`  ${error.hint}\n`);
+    return EXIT_USAGE;
+  }
+}
+
+function overview(): string {
+  const names = Object.keys(COMMANDS);
+  const width = Math.max(...names.map(({ length }) => length));
+  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}\n`);
+  return `isthmus: an IoT message hub\n\nUsage: isthmus <command> [flags]\n\n${lines.join("")}\nisthmus <command> --help tells more.\n`;
+}
+
+/** This process's streams, and a signal for the first SIGINT or SIGTERM; a second one ends it at once. */
+function processTerminal(): Terminal {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort());
+  return { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, signal: controller.signal };
+}
