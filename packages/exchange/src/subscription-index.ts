@@ -117,7 +117,7 @@ class Interest {
   takeInto(match: Match): void {
     if (this.#first !== undefined) match.subscriptions.push(this.#first);
     if (this.#byReceiver !== undefined) for (const each of this.#byReceiver.values()) match.subscriptions.push(each);
-    if (this.#groupByName !== undefined) match.shared.push(...this.#groupByName.values());
+    if (this.#groupByName !== undefined) for (const each of this.#groupByName.values()) match.shared.push(each);
   }
 
   #groupFor(name: string, { filter }: Subscription): SharedGroup {
