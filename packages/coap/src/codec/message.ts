@@ -10,4 +10,4 @@ export interface CoapMessage {
 }
 
 /** No bytes: the token, the payload of a message that has none. */
-export const NO_BYTES = new Uint8Array(0);
+export const NO_BYTES: Uint8Array = new Uint8Array(0);

@@ -11,3 +11,18 @@ export {
 } from "./outgoing.js";
 export { type Observation, type ObservationEnd, Subject, type SubjectListener } from "./subject.js";
 export type { UriPath } from "./uri-path.js";
+export { DatagramEndpoint, type DatagramEndpointCounters } from "./datagram-endpoint.js";
+export {
+  type AmplificationOptions,
+  type CommonEndpointOptions,
+  type DatagramEndpointOptions,
+  type DatagramOutput,
+  type EndpointLimits,
+} from "./endpoint-options.js";
+export type { NotificationPolicy } from "./server-observation.js";
+export {
+  defaultTransmissionParameters,
+  type TransmissionParameters,
+  type TransmissionTimes,
+  transmissionTimes,
+} from "./transmission-parameters.js";

@@ -1,6 +1,9 @@
 import type { Instant } from "@isthmus/machine";
 import type { IncomingRequest, Response } from "./incoming.js";
 
+/** 125 ticks a second: far less than the 2^23 in 256 s that receivers can order (RFC 7641 3.4). */
+const SEQUENCE_TICK_MS = 8;
+
 /** Why an observation ended (RFC 7641 3.6, 4.2, 4.5). */
 export type ObservationEnd =
   /** The client sent Observe 1, or a plain GET with the same token. */
@@ -76,7 +79,7 @@ export class Subject {
    * The same `Response` object for all is encoded once.
    */
   notify(now: Instant, response: Response | ((observation: Observation) => Response | undefined)): void {
-    const sequence = this.nextSequence();
+    const sequence = this.nextSequence(now);
     for (const member of this.#members) {
       const own = typeof response === "function" ? response(member) : response;
       if (own !== undefined) member.notifyInSequence(now, sequence, own);
@@ -89,9 +92,16 @@ export class Subject {
     for (const member of this.#members) member.end(now);
   }
 
-  /** For the endpoint: the Observe value of the next notification, 24 bits (RFC 7641 4.4). */
-  nextSequence(): number {
-    this.#sequence = (this.#sequence + 1) & 0xff_ffff;
+  /**
+   * For the endpoint: the Observe value of the next notification, 24 bits.
+   *
+   * It follows the clock where that is ahead, so that it goes on growing when the server starts anew (RFC 7641 4.4).
+   */
+  nextSequence(now: Instant): number {
+    const byClock = Math.floor(now / SEQUENCE_TICK_MS) & 0xff_ffff;
+    const byCount = (this.#sequence + 1) & 0xff_ffff;
+    const isClockAhead = ((byClock - byCount) & 0xff_ffff) < 0x80_0000;
+    this.#sequence = isClockAhead ? byClock : byCount;
     return this.#sequence;
   }
 

@@ -1,0 +1,138 @@
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { once } from "node:events";
+import { isIPv6 } from "node:net";
+import { DatagramEndpoint } from "../endpoint/datagram-endpoint.js";
+import type { Address } from "../endpoint/endpoint.js";
+import type { DatagramEndpointOptions } from "../endpoint/endpoint-options.js";
+import { clockNow } from "./clock.js";
+import { StrongRandom } from "./strong-random.js";
+import type { Transport } from "./transport.js";
+import { WakeTimer } from "./wake-timer.js";
+
+/** All CoAP Nodes (RFC 7252 12.8): IPv4, IPv6 link-local and site-local. */
+export const allCoapNodes = { ipv4: "224.0.1.187", ipv6LinkLocal: "ff02::fd", ipv6SiteLocal: "ff05::fd" } as const;
+
+/** Where and how a UDP endpoint is bound. */
+export interface UdpOptions extends Omit<DatagramEndpointOptions, "random"> {
+  /** Address to bind to. Default `127.0.0.1`; `::` takes IPv4 as well unless `isIpv6Only`. */
+  readonly host?: string;
+  /** Port to bind to. Default 0: a free one. */
+  readonly port?: number;
+  readonly isIpv6Only?: boolean;
+  /** Whether several sockets may share the port. Default false. */
+  readonly isAddressReused?: boolean;
+  /**
+   * Groups to join, as `224.0.1.187` or `ff02::fd%eth0`. What is sent to them comes in on sockets of their own, at the
+   * port of the main one, which is how it is told from what was sent to this endpoint alone (RFC 7252 8.2).
+   */
+  readonly groups?: readonly string[];
+  /** Bytes of the socket's receive buffer. Default 4 MiB, so that a burst is not lost; the system may give less. */
+  readonly receiveBufferBytes?: number;
+  /** Called with errors that concern one datagram only, such as a network that is unreachable. Default: they are dropped. */
+  readonly handleSendError?: (error: Error) => void;
+}
+
+/** A UDP endpoint and its socket. */
+export interface UdpTransport extends Transport {
+  readonly endpoint: DatagramEndpoint;
+  /** Where it is bound. */
+  readonly address: Address;
+}
+
+/**
+ * Binds CoAP to a UDP port.
+ *
+ * @throws the system's error when the address cannot be bound.
+ *
+ * @example
+ * const transport = await bindUdp({ port: 5683, handler });
+ * await transport.close();
+ */
+export async function bindUdp(options: UdpOptions = {}): Promise<UdpTransport> {
+  const host = options.host ?? "127.0.0.1";
+  const socket = openSocket(host, options);
+  await bind(socket, options.port ?? 0, host);
+  setReceiveBuffer(socket, options.receiveBufferBytes ?? 4 * 2 ** 20);
+  const { address, port } = socket.address();
+  const timer = new WakeTimer((now) => endpoint.handleTimeout(now));
+  const endpoint = new DatagramEndpoint(
+    { ...options, random: new StrongRandom() },
+    {
+      // Without a callback Node sends synchronously, and errors come as an event of the socket.
+      transmit: (bytes, to) => socket.send(bytes, to.port, to.address),
+      wake: (deadline) => timer.wake(deadline),
+    },
+  );
+  listen(socket, endpoint, false, options.handleSendError);
+  const sockets = [socket];
+  for (const group of options.groups ?? []) {
+    const member = await joinGroup(group, port);
+    listen(member, endpoint, true, options.handleSendError);
+    sockets.push(member);
+  }
+  return {
+    scheme: "coap",
+    endpoint,
+    address: { address, port },
+    now: clockNow,
+    close: async () => {
+      timer.stop();
+      endpoint.close(clockNow());
+      await Promise.all(sockets.splice(0).map((open) => closeSocket(open)));
+    },
+  };
+}
+
+function openSocket(host: string, options: UdpOptions): Socket {
+  return createSocket({
+    type: isIPv6(host.split("%", 1)[0] ?? host) ? "udp6" : "udp4",
+    ipv6Only: options.isIpv6Only ?? false,
+    reuseAddr: options.isAddressReused ?? false,
+    // Peers are addresses already. Node's own look-up defers each datagram to a later turn and costs a fifth.
+    lookup: (address, _options, callback) => callback(null, address, isIPv6(address) ? 6 : 4),
+  });
+}
+
+async function bind(socket: Socket, port: number, host: string): Promise<void> {
+  const listening = once(socket, "listening");
+  socket.bind(port, host);
+  await listening;
+}
+
+function listen(
+  socket: Socket,
+  endpoint: DatagramEndpoint,
+  isMulticast: boolean,
+  handleSendError: ((error: Error) => void) | undefined,
+): void {
+  socket.on("message", (bytes: Buffer, from: RemoteInfo) => endpoint.receive(clockNow(), bytes, from, isMulticast));
+  socket.on("error", (error) => handleSendError?.(error));
+}
+
+async function joinGroup(group: string, port: number): Promise<Socket> {
+  const [address = "", zone] = group.split("%");
+  const type = isIPv6(address) ? "udp6" : "udp4";
+  const socket = createSocket({ type, reuseAddr: true });
+  // Bound to the group's own address: nothing but what was sent to the group comes in here.
+  await bind(socket, port, group);
+  socket.addMembership(address, zone === undefined ? undefined : interfaceFor(type, zone));
+  return socket;
+}
+
+function interfaceFor(type: "udp4" | "udp6", zone: string): string {
+  return type === "udp6" ? `::%${zone}` : zone;
+}
+
+function setReceiveBuffer(socket: Socket, bytes: number): void {
+  try {
+    socket.setRecvBufferSize(bytes);
+  } catch {
+    // The system's limit is lower: its default has to do.
+  }
+}
+
+async function closeSocket(socket: Socket): Promise<void> {
+  const closed = once(socket, "close");
+  socket.close();
+  await closed;
+}
