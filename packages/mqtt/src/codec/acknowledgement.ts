@@ -1,6 +1,6 @@
 import { byteAt, readUint16, writeUint16 } from "@isthmus/bytes";
 
-import { PacketTypeCode } from "./constants.js";
+import { FirstByte, PacketTypeCode } from "./constants.js";
 import { malformedPacket, protocolError } from "./errors.js";
 import { PacketReader } from "./packet-reader.js";
 import { checkPacketIdentifier, PacketWriter } from "./packet-writer.js";
@@ -11,13 +11,6 @@ import { checkReasonCode, undefinedReasonCode } from "./reason-field.js";
 
 /** PUBACK, PUBREC, PUBREL or PUBCOMP. */
 export type AcknowledgementType = AcknowledgementPacket["type"];
-
-const FIRST_BYTE: Readonly<Record<AcknowledgementType, number>> = {
-  puback: PacketTypeCode.puback << 4,
-  pubrec: PacketTypeCode.pubrec << 4,
-  pubrel: (PacketTypeCode.pubrel << 4) | 0x02, // [MQTT-3.6.1-1]
-  pubcomp: PacketTypeCode.pubcomp << 4,
-};
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -50,8 +43,7 @@ export class AcknowledgementFrame {
     const firstByte = byteAt(bytes, start);
     const type = typeOf(firstByte);
     // MQTT 3.1 sets DUP on a PUBREL that it sends again, and leaves other flags alone.
-    if (version !== 3 && firstByte !== FIRST_BYTE[type])
-      throw malformedPacket(`${type} with flags ${firstByte & 0x0f}`);
+    if (version !== 3 && firstByte !== FirstByte[type]) throw malformedPacket(`${type} with flags ${firstByte & 0x0f}`);
     const size = end - bodyStart;
     if (size < 2) throw malformedPacket(`${type} of ${size} bytes is cut short`);
     if (version !== 5 && size > 2) throw malformedPacket(`${type} has ${size} bytes, not 2`);
@@ -118,10 +110,10 @@ export function encodeAcknowledgement(packet: AcknowledgementPacket, version: Pr
   if (version === 5 && properties !== undefined) {
     const writer = new PacketWriter().uint16(packetIdentifier).uint8(reasonCode);
     writeProperties(writer, properties, type);
-    return writer.frame(FIRST_BYTE[type]);
+    return writer.frame(FirstByte[type]);
   }
   const frame = new Uint8Array(version === 5 ? acknowledgementSize(reasonCode) : 4);
-  writeAcknowledgement(frame, 0, FIRST_BYTE[type], packetIdentifier, version === 5 ? reasonCode : 0);
+  writeAcknowledgement(frame, 0, FirstByte[type], packetIdentifier, version === 5 ? reasonCode : 0);
   return frame;
 }
 
@@ -135,22 +127,22 @@ export function acknowledgementSize(reasonCode: number): number {
  * caller has room for {@link acknowledgementSize} bytes and passes reason code 0 before MQTT 5.0.
  */
 export function writePuback(target: Uint8Array, offset: number, packetIdentifier: number, reasonCode: number): number {
-  return writeAcknowledgement(target, offset, FIRST_BYTE.puback, packetIdentifier, reasonCode);
+  return writeAcknowledgement(target, offset, FirstByte.puback, packetIdentifier, reasonCode);
 }
 
 /** Writes a PUBREC (3.5) as {@link writePuback} does a PUBACK. */
 export function writePubrec(target: Uint8Array, offset: number, packetIdentifier: number, reasonCode: number): number {
-  return writeAcknowledgement(target, offset, FIRST_BYTE.pubrec, packetIdentifier, reasonCode);
+  return writeAcknowledgement(target, offset, FirstByte.pubrec, packetIdentifier, reasonCode);
 }
 
 /** Writes a PUBREL (3.6) as {@link writePuback} does a PUBACK. */
 export function writePubrel(target: Uint8Array, offset: number, packetIdentifier: number, reasonCode: number): number {
-  return writeAcknowledgement(target, offset, FIRST_BYTE.pubrel, packetIdentifier, reasonCode);
+  return writeAcknowledgement(target, offset, FirstByte.pubrel, packetIdentifier, reasonCode);
 }
 
 /** Writes a PUBCOMP (3.7) as {@link writePuback} does a PUBACK. */
 export function writePubcomp(target: Uint8Array, offset: number, packetIdentifier: number, reasonCode: number): number {
-  return writeAcknowledgement(target, offset, FIRST_BYTE.pubcomp, packetIdentifier, reasonCode);
+  return writeAcknowledgement(target, offset, FirstByte.pubcomp, packetIdentifier, reasonCode);
 }
 
 function writeAcknowledgement(
@@ -160,7 +152,7 @@ function writeAcknowledgement(
   packetIdentifier: number,
   reasonCode: number,
 ): number {
-  // The reason code is left out for success; then there is no property length either. [3.4.2.1]
+  // Without properties their length is left out, and for success the reason code too (3.4.2.1, 3.4.2.2.1).
   const size = acknowledgementSize(reasonCode);
   target[offset] = firstByte;
   target[offset + 1] = size - 2;

@@ -1,4 +1,4 @@
-import { PacketTypeCode } from "./constants.js";
+import { FirstByte } from "./constants.js";
 import { protocolError } from "./errors.js";
 import type { PacketReader } from "./packet-reader.js";
 import { PacketWriter } from "./packet-writer.js";
@@ -26,5 +26,5 @@ export function encodeAuth({ reasonCode, properties }: AuthPacket): Uint8Array {
     writer.uint8(reasonCode);
     writeProperties(writer, properties, "auth");
   }
-  return writer.frame(PacketTypeCode.auth << 4);
+  return writer.frame(FirstByte.auth);
 }

@@ -1,4 +1,4 @@
-import { PacketTypeCode } from "./constants.js";
+import { FirstByte } from "./constants.js";
 import { malformedPacket, protocolError } from "./errors.js";
 import type { PacketReader } from "./packet-reader.js";
 import { PacketWriter } from "./packet-writer.js";
@@ -38,5 +38,5 @@ export function encodeConnack(packet: ConnackPacket, version: ProtocolVersion): 
   }
   const writer = new PacketWriter().uint8(sessionPresent && version !== 3 ? SESSION_PRESENT : 0).uint8(reasonCode);
   if (version === 5) writeProperties(writer, packet.properties, "connack");
-  return writer.frame(PacketTypeCode.connack << 4);
+  return writer.frame(FirstByte.connack);
 }

@@ -1,5 +1,5 @@
 import { parseTopicName, parseTopicNameBytes } from "../topics/topic-name.js";
-import { PacketTypeCode } from "./constants.js";
+import { FirstByte } from "./constants.js";
 import { malformedPacket, MqttProtocolError, protocolError } from "./errors.js";
 import { PacketReader } from "./packet-reader.js";
 import { checkInteger, checkOneOf, PacketWriter } from "./packet-writer.js";
@@ -9,10 +9,10 @@ import { ReasonCode } from "./reason-codes.js";
 
 // Connect Flags (3.1.2.3):
 //
-//        7           6          5         4  3        2          1           0
-//   +----------+----------+-------------+--------+---------+-------------+----------+
-//   | username | password | will retain | will   | will    | clean start | reserved |
-//   +----------+----------+-------------+--QoS---+---------+-------------+----------+
+//        7           6            5         4   3       2           1           0
+//   +-----------+----------+-------------+----------+------+-------------+----------+
+//   | user name | password | will retain | will QoS | will | clean start | reserved |
+//   +-----------+----------+-------------+----------+------+-------------+----------+
 const USERNAME = 0x80;
 const PASSWORD = 0x40;
 const WILL_RETAIN = 0x20;
@@ -33,15 +33,16 @@ export function decodeConnect(reader: PacketReader): ConnectPacket {
   const properties = protocolVersion === 5 ? readProperties(reader, "connect") : undefined;
   const clientId = reader.text("client identifier");
   const will = (flags & WILL) !== 0 ? readWill(reader, flags, protocolVersion) : undefined;
+  // In MQTT 3.1 the Remaining Length wins over these two flags: what they announce may be missing.
+  const isPresent = (flag: number): boolean => (flags & flag) !== 0 && (protocolVersion !== 3 || reader.remaining > 0);
   const username = isPresent(USERNAME) ? reader.text("user name") : undefined;
   const password = isPresent(PASSWORD) ? reader.binary() : undefined;
   reader.finish();
-  const cleanStart = (flags & CLEAN_START) !== 0;
   return {
     type: "connect",
     protocolVersion,
     clientId,
-    cleanStart,
+    cleanStart: (flags & CLEAN_START) !== 0,
     keepAlive,
     username,
     password,
@@ -49,11 +50,6 @@ export function decodeConnect(reader: PacketReader): ConnectPacket {
     properties,
     isBridge,
   };
-
-  function isPresent(flag: number): boolean {
-    // MQTT 3.1, CONNECT: the Remaining Length wins over the flag, and the string may be missing.
-    return (flags & flag) !== 0 && (protocolVersion !== 3 || reader.remaining > 0);
-  }
 }
 
 /**
@@ -103,8 +99,7 @@ function checkFlags(flags: number, protocolVersion: ProtocolVersion): void {
 
 function readWill(reader: PacketReader, flags: number, protocolVersion: ProtocolVersion): Will {
   const properties = protocolVersion === 5 ? readProperties(reader, "will") : undefined;
-  const topicBytes = reader.binary();
-  const topic = parseTopicNameBytes(topicBytes, 0, topicBytes.length);
+  const topic = parseTopicNameBytes(reader.binary());
   const payload = reader.binary();
   // Not 3: checkFlags has refused it.
   const qos = ((flags & WILL_QOS) >> WILL_QOS_SHIFT) as QoS;
@@ -132,7 +127,7 @@ export function encodeConnect(packet: ConnectPacket): Uint8Array {
   }
   if (username !== undefined) writer.text("username", username);
   if (password !== undefined) writer.binary("password", password);
-  return writer.frame(PacketTypeCode.connect << 4);
+  return writer.frame(FirstByte.connect);
 }
 
 function connectFlags({ cleanStart, will, username, password }: ConnectPacket): number {

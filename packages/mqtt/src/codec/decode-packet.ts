@@ -4,7 +4,7 @@ import { decodeAcknowledgement } from "./acknowledgement.js";
 import { decodeAuth } from "./auth.js";
 import { decodeConnack } from "./connack.js";
 import { decodeConnect } from "./connect.js";
-import { PacketTypeCode } from "./constants.js";
+import { FirstByte, PacketTypeCode } from "./constants.js";
 import { decodeDisconnect } from "./disconnect.js";
 import { malformedPacket, protocolError } from "./errors.js";
 import { PacketReader } from "./packet-reader.js";
@@ -19,7 +19,7 @@ import { readVariableByteInteger, variableByteIntegerSize } from "./variable-byt
 
 /**
  * The packet that `start` to `end` hold, fixed header included: one frame of the framer. Binary fields are views on
- * `bytes`.
+ * `bytes`, but for those of a CONNECT.
  *
  * @param version of the connection; undefined before its CONNECT, which says it. [MQTT-3.1.0-1]
  * @throws MqttProtocolError when it is not a well-formed packet; the reason code is what to answer.
@@ -37,11 +37,12 @@ export function decodePacket(
   if (bodyStart + remainingLength !== end) {
     throw new RangeError(`${start}..${end} is not one packet with a remaining length of ${remainingLength}`);
   }
+  checkFlags(firstByte, version);
   const typeCode = firstByte >> 4;
-  checkFlags(typeCode, firstByte & 0x0f, version);
-  const reader = new PacketReader(bytes, bodyStart, end);
-  if (typeCode === PacketTypeCode.connect) return decodeConnect(reader);
+  // What a CONNECT says outlives the chunk that it came in: its will, its password.
+  if (typeCode === PacketTypeCode.connect) return decodeConnect(new PacketReader(bytes.slice(bodyStart, end)));
   if (version === undefined) throw protocolError(`packet type ${typeCode} before CONNECT`); // [MQTT-3.1.0-1]
+  const reader = new PacketReader(bytes, bodyStart, end);
   switch (typeCode) {
     case PacketTypeCode.connack:
       return decodeConnack(reader, version);
@@ -74,17 +75,11 @@ export function decodePacket(
   }
 }
 
-/** [MQTT-2.1.3-1]: the flags of all packets but PUBLISH are fixed. MQTT 3.1 calls them unused. */
-function checkFlags(typeCode: number, flags: number, version: ProtocolVersion | undefined): void {
-  if (version === 3 || typeCode === PacketTypeCode.publish) return;
-  const required = isFlaggedTwo(typeCode) ? 0x02 : 0x00;
-  if (flags !== required) throw malformedPacket(`flags ${flags} for packet type ${typeCode}, not ${required}`);
-}
+const FIRST_BYTES: ReadonlySet<number> = new Set(Object.values(FirstByte));
 
-function isFlaggedTwo(typeCode: number): boolean {
-  return (
-    typeCode === PacketTypeCode.pubrel ||
-    typeCode === PacketTypeCode.subscribe ||
-    typeCode === PacketTypeCode.unsubscribe
-  );
+/** [MQTT-2.1.3-1]: the flags of all packets but PUBLISH are fixed. MQTT 3.1 does not look at them. */
+function checkFlags(firstByte: number, version: ProtocolVersion | undefined): void {
+  const typeCode = firstByte >> 4;
+  if (version === 3 || typeCode === PacketTypeCode.publish || FIRST_BYTES.has(firstByte)) return;
+  throw malformedPacket(`packet type ${typeCode} with flags ${firstByte & 0x0f}`);
 }

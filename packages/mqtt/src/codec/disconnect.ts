@@ -1,4 +1,4 @@
-import { PacketTypeCode } from "./constants.js";
+import { FirstByte } from "./constants.js";
 import type { PacketReader } from "./packet-reader.js";
 import { PacketWriter } from "./packet-writer.js";
 import type { DisconnectPacket, ProtocolVersion } from "./packets.js";
@@ -23,5 +23,5 @@ export function encodeDisconnect(packet: DisconnectPacket, version: ProtocolVers
     writer.uint8(reasonCode);
     if (properties !== undefined) writeProperties(writer, properties, "disconnect");
   }
-  return writer.frame(PacketTypeCode.disconnect << 4);
+  return writer.frame(FirstByte.disconnect);
 }

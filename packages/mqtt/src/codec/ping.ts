@@ -1,4 +1,4 @@
-import { PacketTypeCode } from "./constants.js";
+import { FirstByte } from "./constants.js";
 import type { PacketReader } from "./packet-reader.js";
 import type { PingreqPacket, PingrespPacket } from "./packets.js";
 
@@ -13,5 +13,5 @@ export function decodePingresp(reader: PacketReader): PingrespPacket {
 }
 
 export function encodePing({ type }: PingreqPacket | PingrespPacket): Uint8Array {
-  return Uint8Array.of(PacketTypeCode[type] << 4, 0);
+  return Uint8Array.of(FirstByte[type], 0);
 }

@@ -32,7 +32,7 @@ interface PropertyDefinition {
   /** Where it may stand more than once; its value is a list then, in every place. */
   readonly repeatsIn?: readonly PropertyPlace[];
   /** The reason code for a value of 0, where 0 is not allowed. */
-  readonly zero?: number;
+  readonly reasonForZero?: number;
 }
 
 /** Every property of MQTT 5.0 (2.2.2.2). */
@@ -47,7 +47,7 @@ export const PROPERTIES = {
     wireType: "variableByteInteger",
     places: ["publish", "subscribe"],
     repeatsIn: ["publish"],
-    zero: ReasonCode.protocolError,
+    reasonForZero: ReasonCode.protocolError,
   },
   sessionExpiryInterval: { identifier: 0x11, wireType: "uint32", places: ["connect", "connack", "disconnect"] },
   assignedClientIdentifier: { identifier: 0x12, wireType: "text", places: ["connack"] },
@@ -68,14 +68,14 @@ export const PROPERTIES = {
     identifier: 0x21,
     wireType: "uint16",
     places: ["connect", "connack"],
-    zero: ReasonCode.protocolError,
+    reasonForZero: ReasonCode.protocolError,
   },
   topicAliasMaximum: { identifier: 0x22, wireType: "uint16", places: ["connect", "connack"] },
   topicAlias: {
     identifier: 0x23,
     wireType: "uint16",
     places: ["publish"],
-    zero: ReasonCode.topicAliasInvalid, // [MQTT-3.3.2-8]
+    reasonForZero: ReasonCode.topicAliasInvalid, // [MQTT-3.3.2-8]
   },
   maximumQoS: { identifier: 0x24, wireType: "bit", places: ["connack"] },
   retainAvailable: { identifier: 0x25, wireType: "flag", places: ["connack"] },
@@ -84,7 +84,7 @@ export const PROPERTIES = {
     identifier: 0x27,
     wireType: "uint32",
     places: ["connect", "connack"],
-    zero: ReasonCode.protocolError,
+    reasonForZero: ReasonCode.protocolError,
   },
   wildcardSubscriptionAvailable: { identifier: 0x28, wireType: "flag", places: ["connack"] },
   subscriptionIdentifiersAvailable: { identifier: 0x29, wireType: "flag", places: ["connack"] },
@@ -130,7 +130,8 @@ export function decodeProperties(
     const name = readName(reader, place);
     const definition: PropertyDefinition = PROPERTIES[name];
     const value = WIRE_TYPES[definition.wireType].read(reader, name);
-    if (value === 0 && definition.zero !== undefined) throw new MqttProtocolError(definition.zero, `${name} is 0`);
+    if (value === 0 && definition.reasonForZero !== undefined)
+      throw new MqttProtocolError(definition.reasonForZero, `${name} is 0`);
     const repeated = values[name];
     if (repeated !== undefined && !definition.repeatsIn?.includes(place)) {
       throw protocolError(`${name} stands more than once in ${place}`);
@@ -206,7 +207,7 @@ function parseName(key: string, place: PropertyPlace): PropertyName {
 }
 
 function writeProperty(writer: PacketWriter, name: PropertyName, definition: PropertyDefinition, value: unknown): void {
-  if (value === 0 && definition.zero !== undefined) throw new RangeError(`${name} must not be 0`);
+  if (value === 0 && definition.reasonForZero !== undefined) throw new RangeError(`${name} must not be 0`);
   // Identifiers are variable byte integers, and all below 128.
   writer.uint8(definition.identifier);
   WIRE_TYPES[definition.wireType].write(writer, name, value);

@@ -18,9 +18,11 @@ const NO_BYTES = new Uint8Array(0);
  * the object serves for the next PUBLISH.
  *
  * ```
- * start                                                                     end
- *   | type, flags | Remaining Length | topic | packet identifier | properties | payload |
- *                  bodyStart ^ 2 + n   QoS > 0 only        MQTT 5.0 only
+ *   +-------------+------------------+-----------------+-------------------+----------------------+---------+
+ *   | type, flags | Remaining Length | length of topic | packet identifier | length of properties | payload |
+ *   |             |                  | topic           | QoS 1 and 2 only  | properties, MQTT 5.0 |         |
+ *   +-------------+------------------+-----------------+-------------------+----------------------+---------+
+ *   ^ start                          ^ bodyStart                                                            ^ end
  * ```
  *
  * What its fields say holds until the next `parse`. The topic name is not looked at: a caller that sees the same topic

@@ -1,7 +1,7 @@
 import { encodeUtf8 } from "@isthmus/bytes";
 
 import { parseTopicName } from "../topics/topic-name.js";
-import { MAX_VARIABLE_BYTE_INTEGER } from "./constants.js";
+import { MAX_PACKET_SIZE } from "./constants.js";
 import { protocolError } from "./errors.js";
 import { checkOneOf, checkPacketIdentifier } from "./packet-writer.js";
 import type { ProtocolVersion, PublishPacket } from "./packets.js";
@@ -54,9 +54,7 @@ export function encodePublish(packet: PublishPacket, version: ProtocolVersion): 
   const topic = encodeTopic(packet, version);
   const properties = version === 5 ? encodeProperties(packet.properties, "publish") : NO_BYTES;
   const size = publishSize(topic.length, payload.length, flags, properties.length, version);
-  if (topic.length + payload.length + properties.length > MAX_VARIABLE_BYTE_INTEGER - 16) {
-    throw new RangeError(`payload has ${payload.length} bytes, too many for one packet`);
-  }
+  if (size > MAX_PACKET_SIZE) throw new RangeError(`payload has ${payload.length} bytes, too many for one packet`);
   const frame = new Uint8Array(size);
   writePublishFrame(frame, 0, topic, payload, flags, packetIdentifier, properties, version);
   return frame;

@@ -1,4 +1,4 @@
-import { PacketTypeCode } from "./constants.js";
+import { FirstByte } from "./constants.js";
 import { malformedPacket, protocolError } from "./errors.js";
 import type { PacketReader } from "./packet-reader.js";
 import { checkOneOf, PacketWriter } from "./packet-writer.js";
@@ -36,5 +36,5 @@ export function encodeSuback(packet: SubackPacket, version: ProtocolVersion): Ui
     else checkOneOf("reasonCodes", code, RETURN_CODES);
     writer.uint8(code);
   }
-  return writer.frame(PacketTypeCode.suback << 4);
+  return writer.frame(FirstByte.suback);
 }

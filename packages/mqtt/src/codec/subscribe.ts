@@ -1,5 +1,5 @@
 import { SHARED_PREFIX } from "../topics/shared-filter.js";
-import { PacketTypeCode } from "./constants.js";
+import { FirstByte } from "./constants.js";
 import { malformedPacket, protocolError } from "./errors.js";
 import type { PacketReader } from "./packet-reader.js";
 import { checkOneOf, PacketWriter } from "./packet-writer.js";
@@ -66,7 +66,7 @@ export function encodeSubscribe(packet: SubscribePacket, version: ProtocolVersio
   for (const subscription of packet.subscriptions) {
     writer.text("topicFilter", subscription.topicFilter).uint8(subscriptionOptions(subscription, version));
   }
-  return writer.frame((PacketTypeCode.subscribe << 4) | 0x02); // [MQTT-3.8.1-1]
+  return writer.frame(FirstByte.subscribe);
 }
 
 function subscriptionOptions(subscription: SubscriptionRequest, version: ProtocolVersion): number {

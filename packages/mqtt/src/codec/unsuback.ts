@@ -1,4 +1,4 @@
-import { PacketTypeCode } from "./constants.js";
+import { FirstByte } from "./constants.js";
 import { malformedPacket } from "./errors.js";
 import type { PacketReader } from "./packet-reader.js";
 import { PacketWriter } from "./packet-writer.js";
@@ -29,5 +29,5 @@ export function encodeUnsuback(packet: UnsubackPacket, version: ProtocolVersion)
       writer.uint8(code);
     }
   }
-  return writer.frame(PacketTypeCode.unsuback << 4);
+  return writer.frame(FirstByte.unsuback);
 }

@@ -1,4 +1,4 @@
-import { PacketTypeCode } from "./constants.js";
+import { FirstByte } from "./constants.js";
 import { protocolError } from "./errors.js";
 import type { PacketReader } from "./packet-reader.js";
 import { PacketWriter } from "./packet-writer.js";
@@ -19,5 +19,5 @@ export function encodeUnsubscribe(packet: UnsubscribePacket, version: ProtocolVe
   const writer = new PacketWriter().packetIdentifier(packet.packetIdentifier);
   if (version === 5) writeProperties(writer, packet.properties, "unsubscribe");
   for (const topicFilter of packet.topicFilters) writer.text("topicFilter", topicFilter);
-  return writer.frame((PacketTypeCode.unsubscribe << 4) | 0x02); // [MQTT-3.10.1-1]
+  return writer.frame(FirstByte.unsubscribe);
 }

@@ -1,5 +1,5 @@
 import { parseTopicFilter, type TopicFilter } from "./topic-filter.js";
-import type { TopicLimits } from "./topic-limits.js";
+import { checkTopicText, type TopicLimits } from "./topic-limits.js";
 import { TopicSyntaxError } from "./topic-syntax-error.js";
 
 /** How the topic filter of a shared subscription begins (4.8.2). */
@@ -12,7 +12,8 @@ export interface SharedFilter {
 }
 
 /**
- * The share name and the topic filter of a shared subscription; undefined for a topic filter that is not shared.
+ * The share name and the topic filter of a shared subscription; undefined for a topic filter that is not shared. The
+ * limits are those of the topic filter inside.
  *
  * @throws TopicSyntaxError when `text` begins with `$share/` and goes on wrong, as in `$share/name` or `$share/+/a`.
  */
@@ -22,10 +23,9 @@ export function parseSharedFilter(text: string, limits: TopicLimits = {}): Share
   // [MQTT-4.8.2-2]
   if (slash < 0) throw new TopicSyntaxError(`${JSON.stringify(text)} has no topic filter behind its share name`);
   const shareName = text.slice(SHARED_PREFIX.length, slash);
-  // [MQTT-4.8.2-1] [MQTT-4.8.2-2]
-  if (shareName === "" || /[+#]/.test(shareName)) {
-    throw new TopicSyntaxError(`${JSON.stringify(shareName)} is not a share name`);
-  }
-  parseTopicFilter(text, limits);
+  checkTopicText("share name", shareName, {}); // [MQTT-4.8.2-1]
+  // [MQTT-4.8.2-2]
+  if (/[+#]/.test(shareName))
+    throw new TopicSyntaxError(`the share name ${JSON.stringify(shareName)} holds a wildcard`);
   return { shareName, topicFilter: parseTopicFilter(text.slice(slash + 1), limits) };
 }

@@ -1,20 +1,18 @@
 import { utf8Length } from "@isthmus/bytes";
 
+import { MAX_STRING_SIZE } from "../codec/constants.js";
 import { TopicSyntaxError } from "./topic-syntax-error.js";
 
 /** Limits of a topic name or filter. */
 export interface TopicLimits {
-  /** Levels, thus one more than there are slashes; default 200. */
+  /** Levels, thus one more than there are slashes; default 65,536: all that the 65,535 bytes have room for. */
   readonly maximumLevels?: number | undefined;
 }
 
-const DEFAULT_MAXIMUM_LEVELS = 200;
-const MAXIMUM_SIZE = 65_535;
-
 /**
- * What topic names and topic filters have in common (4.7.3).
+ * Checks what topic names, topic filters and share names have in common (4.7.3).
  *
- * @throws TopicSyntaxError
+ * @throws TopicSyntaxError when `text` is empty, ill-formed, or longer than the limits; `kind` says there what it is.
  */
 export function checkTopicText(kind: string, text: string, limits: TopicLimits): void {
   if (text === "") throw new TopicSyntaxError(`a ${kind} has at least one character`); // [MQTT-4.7.3-1]
@@ -22,8 +20,8 @@ export function checkTopicText(kind: string, text: string, limits: TopicLimits):
   if (!text.isWellFormed()) throw new TopicSyntaxError(`the ${kind} holds half of a surrogate pair`); // [MQTT-1.5.4-1]
   const size = utf8Length(text);
   // [MQTT-4.7.3-3]
-  if (size > MAXIMUM_SIZE) throw new TopicSyntaxError(`the ${kind} has ${size} bytes, more than ${MAXIMUM_SIZE}`);
-  checkLevels(kind, text, limits.maximumLevels ?? DEFAULT_MAXIMUM_LEVELS);
+  if (size > MAX_STRING_SIZE) throw new TopicSyntaxError(`the ${kind} has ${size} bytes, more than ${MAX_STRING_SIZE}`);
+  checkLevels(kind, text, limits.maximumLevels ?? Infinity);
 }
 
 function checkLevels(kind: string, text: string, maximum: number): void {

@@ -29,8 +29,8 @@ export function parseTopicName(text: string, limits: TopicLimits = {}): TopicNam
  */
 export function parseTopicNameBytes(
   bytes: Uint8Array,
-  start: number,
-  end: number,
+  start = 0,
+  end = bytes.length,
   limits: TopicLimits = {},
 ): TopicName {
   const text = decodeText(bytes, start, end, "topic name");

@@ -10,6 +10,7 @@ import {
   writePubrel,
 } from "../../src/codec/acknowledgement.js";
 import { encodePacket } from "../../src/codec/encode-packet.js";
+import { MqttProtocolError } from "../../src/codec/errors.js";
 import { ReasonCode } from "../../src/codec/reason-codes.js";
 
 const WRITERS = [
@@ -47,6 +48,13 @@ describe("an acknowledgement in place", () => {
     const frame = new AcknowledgementFrame();
     frame.parse(bytes, 0, 2, bytes.length, 5);
     expect(frame.properties()).toStrictEqual({ reasonString: "no!" });
+  });
+
+  test.each(["43 02 0001", "60 02 0001", "6a 02 0001"])("with the flags of %s is malformed [MQTT-2.1.3-1]", (hex) => {
+    const frame = new AcknowledgementFrame();
+    expect(() => frame.parse(fromHex(hex), 0, 2, 4, 4)).toThrow(MqttProtocolError);
+    frame.parse(fromHex(hex), 0, 2, 4, 3);
+    expect(frame.packetIdentifier).toBe(1);
   });
 
   test("of another packet is the caller's error", () => {

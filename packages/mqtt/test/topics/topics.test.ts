@@ -39,7 +39,6 @@ describe("a topic name (4.7)", () => {
     ["\ud800", /surrogate/],
     ["x".repeat(65_536), /65536 bytes/],
     ["é".repeat(32_768), /65536 bytes/],
-    ["/".repeat(200), /201 levels/],
   ])("may not be %j", (text, message) => {
     expect(() => parseTopicName(text)).toThrow(TopicSyntaxError);
     expect(() => parseTopicName(text)).toThrow(message);
@@ -48,7 +47,7 @@ describe("a topic name (4.7)", () => {
   test("has a limit of levels that the caller sets", () => {
     expect(parseTopicName("a/b/c", { maximumLevels: 3 })).toBe("a/b/c");
     expect(() => parseTopicName("a/b/c/d", { maximumLevels: 3 })).toThrow(/4 levels/);
-    expect(parseTopicName("/".repeat(300), { maximumLevels: 301 })).toHaveLength(300);
+    expect(parseTopicName("/".repeat(65_535))).toHaveLength(65_535);
   });
 
   test.each([
@@ -103,7 +102,6 @@ describe("a topic filter (4.7.1)", () => {
 
   test("has the limits of a topic name", () => {
     expect(() => parseTopicFilter("x".repeat(65_536))).toThrow(/65536 bytes/);
-    expect(() => parseTopicFilter("+/".repeat(200))).toThrow(/201 levels/);
     expect(parseTopicFilter("a/#", { maximumLevels: 2 })).toBe("a/#");
     expect(() => parseTopicFilter("a/b/#", { maximumLevels: 2 })).toThrow(/3 levels/);
   });
@@ -116,8 +114,9 @@ describe("a shared subscription (4.8.2)", () => {
     ["$share/g//finance", "g", "/finance"],
     ["$share/g/$SYS/#", "g", "$SYS/#"],
     ["$share/$share/$share/g/a", "$share", "$share/g/a"],
+    ["$share/g/a/b/c", "g", "a/b/c"],
   ])("%s names its group and its filter", (text, shareName, topicFilter) => {
-    expect(parseSharedFilter(text)).toStrictEqual({ shareName, topicFilter });
+    expect(parseSharedFilter(text, { maximumLevels: 3 })).toStrictEqual({ shareName, topicFilter });
   });
 
   test.each([
