@@ -59,12 +59,16 @@ export class SharedGroup {
   pick(except?: Receiver): Delivery | undefined {
     this.#members ??= [...this.#deliveryByReceiver.values()];
     const members = this.#members;
+    const first = this.#next;
     let away: Delivery | undefined;
     for (let tried = 0; tried < members.length; tried++) {
-      const member = members[this.#next++ % members.length];
+      const index = (first + tried) % members.length;
+      const member = members[index];
       if (member === undefined || member.receiver === except) continue;
+      if (away !== undefined && !member.receiver.isOnline) continue;
+      this.#next = index + 1;
       if (member.receiver.isOnline) return member;
-      away ??= member;
+      away = member;
     }
     return away;
   }

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Delivery, type Receiver, type Subscription, SubscriptionIndex } from "../src/index.js";
 import { FILTER, naiveDeliveries, naiveMatches, RecordingReceiver, TOPIC } from "./naive-exchange.js";
