@@ -29,6 +29,7 @@ export function ensureInstalled() {
 /** Compiles what has changed since the last build. */
 export function ensureBuilt() {
   run(bin("tsc"), ["-b"]);
+  run(bin("node"), [path.join(ROOT, "tools", "bundle.mjs")]);
 }
 
 /** Runs a program to its end; a failure ends this process with the program's exit code. */

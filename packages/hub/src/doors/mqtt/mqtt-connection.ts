@@ -116,8 +116,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     if (isLone) flushScheduler.beginGathering();
     this.#core.receiveBytes(clock.tick().monotonic, bytes);
     this.#publishRun();
-    if (!isLone) return;
-    flushScheduler.flush();
+    if (isLone) flushScheduler.flush();
     poller.handleAnswered(this, clock.monotonic);
   }
 

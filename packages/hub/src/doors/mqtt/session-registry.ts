@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { toHex } from "@isthmus/bytes";
 import { type Origin, SharedGroup } from "@isthmus/exchange";
 import { DeadlineQueue, NEVER, type Scheduled } from "@isthmus/machine";
@@ -145,7 +144,8 @@ export class SessionRegistry {
   }
 
   #assignClientId(): string {
-    return `isthmus-${toHex(randomBytes(8))}`;
+    // Loaded when first needed: it takes three megabytes.
+    return `isthmus-${toHex(process.getBuiltinModule("node:crypto").randomBytes(8))}`;
   }
 
   #count(): void {

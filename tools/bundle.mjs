@@ -1,0 +1,33 @@
+// Bundles the command line, each command a chunk of its own: one file in the place of seventy takes ten megabytes less
+// memory and half the time to start (docs/decisions/bundled-command-line.md).
+import { rmSync } from "node:fs";
+import path from "node:path";
+import { build } from "esbuild";
+import { ROOT } from "./workspace.mjs";
+
+const packageDir = path.join(ROOT, "packages", "isthmus");
+
+rmSync(path.join(packageDir, "dist", "bundle"), { recursive: true, force: true });
+
+await build({
+  entryPoints: { cli: path.join(packageDir, "dist", "cli.js") },
+  outdir: path.join(packageDir, "dist", "bundle"),
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node22",
+  // Ours goes in, what others wrote stays outside.
+  plugins: [
+    {
+      name: "ours-only",
+      setup: ({ onResolve }) => {
+        onResolve({ filter: /^[^./]/ }, ({ path: name, kind }) =>
+          kind === "entry-point" || name.startsWith("@isthmus/") ? undefined : { external: true },
+        );
+      },
+    },
+  ],
+  sourcemap: true,
+  logLevel: "warning",
+});
