@@ -147,6 +147,17 @@ export class ClientSession<C> implements Machine {
     this.#close(undefined, false);
   }
 
+  /** Gives the connection up because of `error`, and tells the server why, where the version can (4.13). */
+  fail(now: Instant, error: Error): void {
+    this.#now = now;
+    if (this.#phase === "open" && this.#options.protocolVersion === 5) {
+      const reasonCode = error instanceof MqttProtocolError ? error.reasonCode : ReasonCode.unspecifiedError;
+      const isKnown = isReasonCodeOf("disconnect", reasonCode);
+      this.#send({ type: "disconnect", reasonCode: isKnown ? reasonCode : ReasonCode.protocolError });
+    }
+    this.#close(error, false);
+  }
+
   /** Fails all that is not settled: there will be no further connection. */
   abandon(error: Error): void {
     this.#publisher.abandon(error);
@@ -198,7 +209,7 @@ export class ClientSession<C> implements Machine {
       this.#framer.receive(bytes, this.#sink);
     } catch (error) {
       if (!(error instanceof MqttProtocolError)) throw error;
-      this.#refuse(error);
+      this.fail(now, error);
     }
   }
 
@@ -350,18 +361,6 @@ export class ClientSession<C> implements Machine {
       throw protocolError(`AUTH by the method ${packet.properties?.authenticationMethod}, not ${method}`);
     }
     this.#emit({ type: "authentication", packet });
-  }
-
-  /** The server broke the protocol: tells it why, where the version can (4.13). */
-  #refuse(error: MqttProtocolError): void {
-    if (this.#options.protocolVersion === 5 && this.#phase === "open") {
-      const { reasonCode } = error;
-      this.#send({
-        type: "disconnect",
-        reasonCode: isReasonCodeOf("disconnect", reasonCode) ? reasonCode : ReasonCode.protocolError,
-      });
-    }
-    this.#close(error, false);
   }
 
   #close(error: Error | undefined, isAbrupt: boolean): void {

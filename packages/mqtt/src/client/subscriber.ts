@@ -1,0 +1,122 @@
+import type { SubscriptionRequest } from "../codec/packets.js";
+import type { Properties } from "../codec/properties.js";
+import { reasonMeaning, RefusedError } from "../session/client-errors.js";
+import type { ClientRequest } from "../session/client-requests.js";
+import type { CompletingPacket } from "../session/client-session-types.js";
+import type { Inbox } from "./inbox.js";
+import type { SubscribeOptions, UnsubscribeOptions } from "./operation-options.js";
+import { Subscription } from "./subscription.js";
+import type { SubscriptionRecord } from "./subscription-table.js";
+
+/** Sends a SUBSCRIBE or UNSUBSCRIBE and resolves to its answer. */
+export type SendRequest = (request: ClientRequest, signal?: AbortSignal) => Promise<CompletingPacket>;
+
+/** The subscriptions of a client: makes them, ends them, and makes them again on a server that has lost them. */
+export class Subscriber {
+  readonly #inbox: Inbox;
+  readonly #send: SendRequest;
+  #lastIdentifier = 0;
+
+  constructor(inbox: Inbox, send: SendRequest) {
+    this.#inbox = inbox;
+    this.#send = send;
+  }
+
+  async subscribe(topicFilters: readonly string[], options: SubscribeOptions): Promise<Subscription> {
+    const subscription: Subscription = new Subscription(topicFilters, {
+      addBuffered: (bytes) => this.#inbox.addBuffered(bytes),
+      close: () => this.#leave(subscription),
+    });
+    try {
+      const reasonCodes = await this.#subscribe(this.#enter(subscription, options), options.signal);
+      subscription.setReasonCodes(reasonCodes);
+      if (reasonCodes.every((code) => code >= 0x80)) throw refusal(topicFilters, reasonCodes);
+    } catch (error) {
+      subscription.end();
+      // Nobody waits for the answer: if there is one, the error has said more.
+      this.#leave(subscription).catch(() => undefined);
+      throw error;
+    }
+    return subscription;
+  }
+
+  async unsubscribe(topicFilters: readonly string[], { signal, properties }: UnsubscribeOptions): Promise<void> {
+    const table = this.#inbox.subscriptions;
+    for (const topicFilter of topicFilters) {
+      const record = table.get(topicFilter);
+      if (!record) continue;
+      table.remove(record);
+      for (const subscription of record.subscribers) {
+        const isRead = subscription.topicFilters.some((filter) => table.get(filter)?.subscribers.has(subscription));
+        if (!isRead) subscription.end();
+      }
+    }
+    const packet = await this.#send({ type: "unsubscribe", topicFilters, properties }, signal);
+    const reasonCodes = "reasonCodes" in packet ? packet.reasonCodes : [];
+    if (reasonCodes.some((code) => code >= 0x80)) throw refusal(topicFilters, reasonCodes);
+  }
+
+  /** The server has lost the session: makes again what it had granted, packet by packet as it was made. */
+  resubscribe(): void {
+    const recordsByPacket = new Map<Properties, SubscriptionRecord[]>();
+    for (const record of this.#inbox.subscriptions.records()) {
+      if (!record.isGranted) continue;
+      recordsByPacket.set(record.properties, [...(recordsByPacket.get(record.properties) ?? []), record]);
+    }
+    for (const records of recordsByPacket.values()) {
+      // Until it is granted again, the session sees to it that it is asked for.
+      for (const record of records) record.isGranted = false;
+      this.#subscribe(records).then(
+        (reasonCodes) => this.#endRefused(records, reasonCodes),
+        // The client is closed, and has told so.
+        () => undefined,
+      );
+    }
+  }
+
+  #enter(subscription: Subscription, options: SubscribeOptions): SubscriptionRecord[] {
+    const { qos = 0, noLocal = false, retainAsPublished = false, retainHandling = 0 } = options;
+    // It wraps before its four bytes end; nobody has so many subscriptions at a time.
+    this.#lastIdentifier = (this.#lastIdentifier % 0xfff_ffff) + 1;
+    const properties = { ...options.properties, subscriptionIdentifiers: [this.#lastIdentifier] };
+    return subscription.topicFilters.map((topicFilter) => {
+      const request: SubscriptionRequest = { topicFilter, qos, noLocal, retainAsPublished, retainHandling };
+      return this.#inbox.subscriptions.add(request, properties, subscription);
+    });
+  }
+
+  async #subscribe(records: readonly SubscriptionRecord[], signal?: AbortSignal): Promise<readonly number[]> {
+    const subscriptions = records.map(({ request }) => request);
+    const packet = await this.#send({ type: "subscribe", subscriptions, properties: records[0]?.properties }, signal);
+    const reasonCodes = "reasonCodes" in packet ? packet.reasonCodes : [];
+    for (const [index, record] of records.entries()) record.isGranted = (reasonCodes[index] ?? 0x80) < 0x80;
+    return reasonCodes;
+  }
+
+  /** Ends what the server, asked again, does not grant any more. */
+  #endRefused(records: readonly SubscriptionRecord[], reasonCodes: readonly number[]): void {
+    for (const record of records) {
+      if (record.isGranted) continue;
+      this.#inbox.subscriptions.remove(record);
+      for (const subscription of record.subscribers)
+        subscription.end(refusal([record.request.topicFilter], reasonCodes));
+    }
+  }
+
+  /** `subscription` reads no more: unsubscribes from the filters that nobody else reads. */
+  async #leave(subscription: Subscription): Promise<void> {
+    const unread: string[] = [];
+    for (const topicFilter of subscription.topicFilters) {
+      const record = this.#inbox.subscriptions.get(topicFilter);
+      if (!record?.subscribers.delete(subscription) || record.subscribers.size > 0) continue;
+      this.#inbox.subscriptions.remove(record);
+      unread.push(topicFilter);
+    }
+    if (unread.length > 0) await this.#send({ type: "unsubscribe", topicFilters: unread, properties: undefined });
+  }
+}
+
+function refusal(topicFilters: readonly string[], reasonCodes: readonly number[]): RefusedError {
+  const code = reasonCodes.find((reasonCode) => reasonCode >= 0x80) ?? 0x80;
+  return new RefusedError(`the server refused ${topicFilters.join(", ")}: ${reasonMeaning(code, "suback")}`, code);
+}
