@@ -1,0 +1,152 @@
+import { ByteWriter } from "@isthmus/bytes";
+import { encodeCbor, writeHead } from "./cbor.js";
+import { type AeadAlgorithm, COSE_TAG, HEADER } from "./cose-parameters.js";
+import { countersign } from "./countersignature.js";
+import type { Aead, CryptoBackend } from "./crypto-backend.js";
+import { encodeEncrypt0, encStructure } from "./encrypt0.js";
+import { messageKeys, nonceOf, wrapTopic } from "./key-id.js";
+import { externalAadOf } from "./message-aad.js";
+
+/** Messages under one key: the Partial IV has four bytes, and AES-GCM is good for 2^32 messages of this size. */
+export const MAX_COUNTER = 0xffff_ffff;
+/** Topics whose authenticated prefix is kept ready. */
+const MAX_CACHED_TOPICS = 256;
+
+export interface ContentKeyOptions {
+  readonly contentKey: Uint8Array;
+  readonly keyId: Uint8Array;
+  readonly algorithm: AeadAlgorithm;
+  /** Seconds since 1970; the key is not used from then on. */
+  readonly expires: number;
+  /** Counters 0 … messageLimit - 1 are used. */
+  readonly messageLimit: number;
+  /** The COSE_Sign1 that carries the key, to be retained at {@link ContentKey.wrapTopic}. */
+  readonly wrapMessage: Uint8Array;
+  /** Signs each message when given. */
+  readonly countersigningSecret: Uint8Array | undefined;
+  readonly crypto: CryptoBackend;
+}
+
+/** What a message may carry besides its payload. */
+export interface SealExtras {
+  /** Of the payload; authenticated, and readable by anyone. */
+  readonly contentType?: string | undefined;
+  /** Published to be retained: readers take it again when they subscribe again, and never an older one after it. */
+  readonly isRetained?: boolean;
+  /** Puts the wrap into the message, so that it opens without another. */
+  readonly inlineWrap?: boolean;
+}
+
+/**
+ * A content key in the hands of its publisher: seals messages, each with the next counter.
+ *
+ * It exists in memory alone and is never stored or restored. A publisher that starts again makes another key, so no
+ * restart, crash or restored backup can bring a nonce back.
+ */
+export class ContentKey {
+  readonly keyId: Uint8Array;
+  readonly wrapTopic: string;
+  readonly wrapMessage: Uint8Array;
+  readonly expires: number;
+  readonly #aead: Aead;
+  readonly #contextIv: Uint8Array;
+  readonly #options: ContentKeyOptions;
+  readonly #templateByTopic = new Map<string, Uint8Array>();
+  /** The protected header of a message without content type, its last four bytes the counter. */
+  readonly #protected: Uint8Array;
+  #counter = 0;
+
+  constructor(options: ContentKeyOptions) {
+    const { contentKey, keyId, algorithm, crypto } = options;
+    const { key, contextIv } = messageKeys(contentKey, keyId, algorithm);
+    this.keyId = keyId;
+    this.wrapTopic = wrapTopic(keyId);
+    this.wrapMessage = options.wrapMessage;
+    this.expires = options.expires;
+    this.#aead = crypto.aead(algorithm, key);
+    this.#contextIv = contextIv;
+    this.#options = options;
+    this.#protected = this.#encodeProtected(0, {});
+  }
+
+  /** Whether it may seal another message at `now` (Unix seconds). */
+  isUsable(now: number): boolean {
+    return now < this.expires && this.#counter < this.#options.messageLimit;
+  }
+
+  /**
+   * The sealed message: a COSE_Encrypt0 in deterministic CBOR.
+   *
+   * @throws RangeError when the counter is used up.
+   */
+  seal(topic: string, payload: Uint8Array, extras?: SealExtras): Uint8Array {
+    if (this.#counter >= this.#options.messageLimit) throw new RangeError("the key has sealed its last message");
+    const counter = this.#counter++; // taken before anything can fail: never given twice
+    if (extras !== undefined || this.#options.countersigningSecret !== undefined) {
+      return this.#sealGeneral(counter, topic, payload, extras ?? {});
+    }
+    // The common message differs from the last in its counter and ciphertext only: patched, not encoded.
+    const additionalData = this.#template(topic);
+    writeCounter(additionalData, PROTECTED_START + this.#protected.length - 4, counter);
+    const ciphertext = this.#aead.seal(nonceOf(this.#contextIv, counter), additionalData, payload);
+    const writer = new ByteWriter(this.#protected.length + ciphertext.length + 16);
+    writer.uint8(TAGGED_ENCRYPT0).uint8(ARRAY_OF_3);
+    writer.append(additionalData.subarray(PROTECTED_HEAD, PROTECTED_START + this.#protected.length));
+    writer.uint8(EMPTY_MAP);
+    writeHead(writer, BYTE_STRING, ciphertext.length);
+    return writer.append(ciphertext).view();
+  }
+
+  #sealGeneral(counter: number, topic: string, payload: Uint8Array, extras: SealExtras): Uint8Array {
+    const { countersigningSecret, crypto } = this.#options;
+    const externalAad = externalAadOf(topic);
+    const protectedBytes = this.#encodeProtected(counter, extras);
+    const additionalData = encStructure(protectedBytes, externalAad);
+    const ciphertext = this.#aead.seal(nonceOf(this.#contextIv, counter), additionalData, payload);
+    const unprotectedHeader = new Map<number, Uint8Array>();
+    if (countersigningSecret !== undefined) {
+      const signature = countersign(crypto, countersigningSecret, { protectedBytes, ciphertext }, externalAad);
+      unprotectedHeader.set(HEADER.countersignature0, signature);
+    }
+    if (extras.inlineWrap) unprotectedHeader.set(HEADER.wrap, this.wrapMessage);
+    return encodeEncrypt0({ protectedBytes, unprotectedHeader, ciphertext });
+  }
+
+  #encodeProtected(counter: number, { contentType, isRetained }: SealExtras): Uint8Array {
+    const partialIv = new Uint8Array(4);
+    writeCounter(partialIv, 0, counter);
+    const header = new Map<number, number | string | boolean | Uint8Array>([
+      [HEADER.algorithm, this.#options.algorithm],
+      [HEADER.keyId, this.keyId],
+      [HEADER.partialIv, partialIv],
+    ]);
+    if (contentType !== undefined) header.set(HEADER.contentType, contentType);
+    if (isRetained) header.set(HEADER.isRetained, true);
+    return encodeCbor(header);
+  }
+
+  /** The Enc_structure for a topic, with room for the counter. */
+  #template(topic: string): Uint8Array {
+    const known = this.#templateByTopic.get(topic);
+    if (known !== undefined) return known;
+    if (this.#templateByTopic.size >= MAX_CACHED_TOPICS) this.#templateByTopic.clear();
+    const template = encStructure(this.#protected, externalAadOf(topic));
+    this.#templateByTopic.set(topic, template);
+    return template;
+  }
+}
+
+// The Enc_structure begins: array of 3 (1 byte), text "Encrypt0" (1 + 8), head of the protected byte string (2), …
+const PROTECTED_HEAD = 1 + 1 + "Encrypt0".length;
+const PROTECTED_START = PROTECTED_HEAD + 2;
+const TAGGED_ENCRYPT0 = (6 << 5) | COSE_TAG.encrypt0;
+const ARRAY_OF_3 = (4 << 5) | 3;
+const EMPTY_MAP = 5 << 5;
+const BYTE_STRING = 2;
+
+function writeCounter(bytes: Uint8Array, offset: number, counter: number): void {
+  bytes[offset] = counter >>> 24;
+  bytes[offset + 1] = counter >>> 16;
+  bytes[offset + 2] = counter >>> 8;
+  bytes[offset + 3] = counter;
+}

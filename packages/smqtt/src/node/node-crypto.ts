@@ -1,0 +1,80 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  type KeyObject,
+  sign,
+  verify,
+} from "node:crypto";
+import { concatBytes, fromHex } from "@isthmus/bytes";
+import { type AeadAlgorithm, TAG_BYTES } from "../envelope/cose-parameters.js";
+import { type Aead, checkKeyLength, type CryptoBackend } from "../envelope/crypto-backend.js";
+
+/** node:crypto's name of each AEAD. */
+const CIPHER_NAME = { 1: "aes-128-gcm", 2: "aes-192-gcm", 3: "aes-256-gcm", 24: "chacha20-poly1305" } as const;
+/** DER up to the key, of a PKCS #8 private and an SPKI public key of Ed25519 (RFC 8410 7, 4). */
+const PRIVATE_KEY_PREFIX = fromHex("302e020100300506032b657004220420");
+const PUBLIC_KEY_PREFIX = fromHex("302a300506032b6570032100");
+
+/** The symmetric and signature work of the envelope over node:crypto. */
+export const nodeCrypto: CryptoBackend = {
+  name: "node",
+  aead(algorithm, key) {
+    checkKeyLength(algorithm, key);
+    return nodeAead(algorithm, createSecretKey(key));
+  },
+  sign(secretKey, message) {
+    const key = createPrivateKey({
+      key: Buffer.from(concatBytes([PRIVATE_KEY_PREFIX, secretKey])),
+      format: "der",
+      type: "pkcs8",
+    });
+    return new Uint8Array(sign(null, message, key));
+  },
+  verify(publicKey, message, signature) {
+    try {
+      const key = createPublicKey({
+        key: Buffer.from(concatBytes([PUBLIC_KEY_PREFIX, publicKey])),
+        format: "der",
+        type: "spki",
+      });
+      return verify(null, message, key, signature);
+    } catch {
+      return false; // not a point
+    }
+  },
+};
+
+function nodeAead(algorithm: AeadAlgorithm, key: KeyObject): Aead {
+  // The names of the GCM ciphers give the calls the types that authTagLength and setAAD need; ChaCha's are the same.
+  const name = CIPHER_NAME[algorithm] as "aes-256-gcm";
+  const options = { authTagLength: TAG_BYTES };
+  return {
+    seal(nonce, additionalData, plaintext) {
+      const cipher = createCipheriv(name, key, nonce, options);
+      cipher.setAAD(additionalData, { plaintextLength: plaintext.length });
+      const body = cipher.update(plaintext);
+      cipher.final();
+      const sealed = new Uint8Array(body.length + TAG_BYTES);
+      sealed.set(body);
+      sealed.set(cipher.getAuthTag(), body.length);
+      return sealed;
+    },
+    open(nonce, additionalData, sealed) {
+      const length = sealed.length - TAG_BYTES;
+      if (length < 0) return undefined;
+      const decipher = createDecipheriv(name, key, nonce, options);
+      decipher.setAAD(additionalData, { plaintextLength: length });
+      decipher.setAuthTag(sealed.subarray(length));
+      const plaintext = decipher.update(sealed.subarray(0, length));
+      try {
+        decipher.final();
+      } catch {
+        return undefined;
+      }
+      return plaintext;
+    },
+  };
+}
