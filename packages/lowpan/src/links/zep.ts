@@ -55,7 +55,8 @@ const V1_HEADER_LENGTH = 16;
 /** Seconds from 1900, where NTP begins, to 1970. */
 const NTP_OFFSET_SECONDS = 2_208_988_800n;
 const NS_PER_SECOND = 1_000_000_000n;
-const HELLO = Uint8Array.from([..."HELLO"], (letter) => letter.charCodeAt(0));
+/** "HELLO" */
+const HELLO = Uint8Array.of(0x48, 0x45, 0x4c, 0x4c, 0x4f);
 
 /** The packet in a UDP datagram, of version 2 or 1. @throws WireError. */
 export function decodeZep(datagram: Uint8Array): ZepPacket {

@@ -118,12 +118,10 @@ export function readUnicast(
   const mode = bits & 3;
   // The mode has two bits, the table four entries.
   const length = UNICAST_INLINE[mode] as number;
-  requireBytes(at, length, end, "an in-line address");
   const isStateful = (bits & STATEFUL) !== 0;
-  if (mode === 0) {
-    if (isStateful) throw new WireError("reserved", "stateful destination address mode 0");
-    return copyTo(bytes, at, 16, out, outAt);
-  }
+  if (isStateful && mode === 0) throw new WireError("reserved", "stateful destination address mode 0");
+  requireBytes(at, length, end, "an in-line address");
+  if (mode === 0) return copyTo(bytes, at, 16, out, outAt);
   out.fill(0, outAt, outAt + 16);
   if (mode === 1) {
     copy(bytes, at, 8, out, outAt + 8);
