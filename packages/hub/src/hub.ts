@@ -1,4 +1,5 @@
 import { Exchange } from "@isthmus/exchange";
+import type { Client, ConnectOptions } from "@isthmus/mqtt";
 import { parseTopicNameBytes } from "@isthmus/mqtt/topics";
 import { type Logger, pino } from "pino";
 import { type Access, AnonymousAccess } from "./access/access.js";
@@ -117,6 +118,24 @@ export class Hub {
       );
     }
     this.#isReady = true;
+  }
+
+  /**
+   * A client of this hub in this process: no socket, the same protocol and the same rules.
+   *
+   * @throws RefusedError when the hub does not let it in.
+   */
+  async connect(options: Omit<ConnectOptions, "transport"> = {}): Promise<Client> {
+    // A hub that is only served over sockets need not load the client.
+    const { connect, memoryTransportPair } = await import("@isthmus/mqtt");
+    return connect("mqtt://in-process", {
+      ...options,
+      transport: () => {
+        const [near, far] = memoryTransportPair();
+        this.#mqttDoor.open(far, "in-process");
+        return near;
+      },
+    });
   }
 
   /** Closes the doors, tells the clients, and waits until all is released. Calling it again waits for the same. */
