@@ -1,4 +1,14 @@
-export type { Transport } from "./transport/transport.js";
+export type { ConnectionTransport, Listener, Transport } from "./transport/transport.js";
 export { clockNow } from "./transport/clock.js";
+export type { ConnectionOptions } from "./transport/connection-driver.js";
 export { StrongRandom } from "./transport/strong-random.js";
+export { connectTcp, listenTcp, type TcpConnectOptions, type TcpListenOptions } from "./transport/tcp-node.js";
 export { allCoapNodes, bindUdp, type UdpOptions, type UdpTransport } from "./transport/udp-node.js";
+export { connectWebSocket, type WebSocketConnectOptions, webSocketPath } from "./transport/websocket.js";
+export {
+  listenWebSocket,
+  openWebSocketDoor,
+  type WebSocketAcceptOptions,
+  type WebSocketDoor,
+  type WebSocketListenOptions,
+} from "./transport/websocket-node.js";

@@ -7,5 +7,7 @@ export { isIpAddress, isMulticastAddress } from "./ip-address.js";
 export { type CoapMessage, NO_BYTES } from "./message.js";
 export * from "./option-definitions.js";
 export { encodeUint, isLengthAllowed, type OptionEntry, Options, type OptionValue } from "./options.js";
+export * from "./signaling.js";
+export * from "./stream.js";
 export { MAX_EXTENDED_TOKEN_LENGTH, MAX_PLAIN_TOKEN_LENGTH } from "./token-length.js";
 export * from "./uri.js";

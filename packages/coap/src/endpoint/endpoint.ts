@@ -10,7 +10,7 @@ export interface Address {
 
 /** The other endpoint, as the upper layer sees it. */
 export interface Peer extends Address {
-  /** Unlike that of any other peer of this process run; the same address gets a new one after it was forgotten. */
+  /** Unlike that of any other peer of the endpoint; the same address gets a new one after it was forgotten. */
   readonly id: number;
   /** Whether the transport delivers in order and without loss (TCP, WebSocket): no types, no message ids. */
   readonly isReliable: boolean;

@@ -26,3 +26,4 @@ export {
   type TransmissionTimes,
   transmissionTimes,
 } from "./transmission-parameters.js";
+export { ConnectionEndpoint, type ConnectionEndpointOptions, type ConnectionOutput } from "./connection-endpoint.js";

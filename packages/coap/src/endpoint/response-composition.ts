@@ -71,7 +71,9 @@ function squeeze(whole: CoapMessage, context: CompositionContext): Composition {
   const { allowance, challenge, limit, block2, isSafe, token } = context;
   if (isSuccessCode(whole.code) && whole.payload.length > 0) {
     for (let szx = Math.min(limit.szx, block2?.szx ?? limit.szx); szx >= 0; szx--) {
-      const composition = cut(whole, context, { szx, payloadBytes: blockSize(szx) });
+      const { message, more } = cut(whole, context, { szx, payloadBytes: blockSize(szx) });
+      // The challenge is worth more than the size, and there may not be room for both.
+      const composition = { message: { ...message, options: message.options.without(Option.SIZE2) }, more };
       if (datagramLength(composition.message) <= allowance) return withChallenge(composition, context);
     }
     const demand = { code: Code.UNAUTHORIZED, token, options: echo(challenge), payload: NO_BYTES };

@@ -1,0 +1,104 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import type { Address } from "../endpoint/endpoint.js";
+import { clockNow } from "./clock.js";
+import type { ConnectionDriver, ConnectionOptions } from "./connection-driver.js";
+import type { ConnectionTransport, Listener } from "./transport.js";
+import { driveWebSocket, webSocketPath, webSocketSubprotocol } from "./websocket.js";
+
+/** How WebSockets are accepted. */
+export interface WebSocketAcceptOptions extends ConnectionOptions {
+  /** Whether the HTTP server speaks TLS, for the scheme. Default false. */
+  readonly isSecure?: boolean;
+}
+
+/** Takes WebSocket upgrades of an HTTP server that somebody else runs. */
+export interface WebSocketDoor {
+  /** The connections that are open. */
+  readonly connections: ReadonlySet<ConnectionTransport>;
+  /**
+   * For the server's `upgrade` event, when the path is {@link webSocketPath}. A client that does not offer the
+   * subprotocol `coap` is refused.
+   */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Closes all connections; idempotent. */
+  close(): Promise<void>;
+}
+
+/** Where to listen for WebSockets, with an HTTP server of its own. */
+export interface WebSocketListenOptions extends WebSocketAcceptOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 0: a free one. */
+  readonly port?: number;
+}
+
+/** Most bytes of a frame, when `maxMessageBytes` does not say. */
+const MAX_FRAME_BYTES = 2 ** 20;
+
+/** A door for the HTTP server of a hub. */
+export function openWebSocketDoor(options: WebSocketAcceptOptions = {}): WebSocketDoor {
+  const connections = new Set<ConnectionDriver>();
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: options.maxMessageBytes ?? MAX_FRAME_BYTES,
+    perMessageDeflate: false,
+    handleProtocols: (protocols) => (protocols.has(webSocketSubprotocol) ? webSocketSubprotocol : false),
+  });
+  const accept = (socket: WebSocket, request: IncomingMessage): void => {
+    const remote = { address: request.socket.remoteAddress ?? "", port: request.socket.remotePort ?? 0 };
+    const driver = driveWebSocket(socket, options.isSecure ? "coaps+ws" : "coap+ws", remote, options);
+    connections.add(driver);
+    void driver.closed.then(() => connections.delete(driver));
+  };
+  return {
+    connections,
+    handleUpgrade(request, socket, head) {
+      const offered = request.headers["sec-websocket-protocol"]?.split(",").map((name) => name.trim()) ?? [];
+      if (!offered.includes(webSocketSubprotocol)) {
+        socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+        return;
+      }
+      server.handleUpgrade(request, socket, head, accept);
+    },
+    close: async () => {
+      await Promise.all([...connections].map((connection) => connection.close()));
+    },
+  };
+}
+
+/**
+ * Listens for CoAP over WebSocket on a port of its own.
+ *
+ * @throws the system's error when the address cannot be bound.
+ */
+export async function listenWebSocket(options: WebSocketListenOptions = {}): Promise<Listener> {
+  const door = openWebSocketDoor(options);
+  const server = createServer((_request, response) => response.writeHead(404).end());
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (request.url === webSocketPath) door.handleUpgrade(request, socket, head);
+    else socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
+  });
+  server.listen(options.port ?? 0, options.host ?? "127.0.0.1");
+  await once(server, "listening");
+  return {
+    scheme: options.isSecure ? "coaps+ws" : "coap+ws",
+    address: addressOf(server),
+    connections: door.connections,
+    now: clockNow,
+    close: async () => {
+      const closed = server.listening ? once(server, "close") : undefined;
+      server.close();
+      await door.close();
+      await closed;
+    },
+  };
+}
+
+function addressOf(server: Server): Address {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address : { address: "", port: 0 };
+}
