@@ -6,7 +6,8 @@ export type TableName = (typeof TABLES)[number];
 /**
  * The key of a record: text, a number from 0 to 2^53 - 1, or some of them in a row.
  *
- * Keys of one table have one shape. They order by their parts: numbers by value, texts by their UTF-8 bytes.
+ * Keys of one table have one shape. They order by their parts: numbers by value, texts by their UTF-8 bytes. Texts are
+ * well-formed, hold no U+0000, and may be longer than a store's own keys: 65,535 bytes and what goes with them.
  */
 export type StoreKey = readonly (string | number)[];
 
