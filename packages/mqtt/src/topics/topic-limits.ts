@@ -18,10 +18,16 @@ export function checkTopicText(kind: string, text: string, limits: TopicLimits):
   if (text === "") throw new TopicSyntaxError(`a ${kind} has at least one character`); // [MQTT-4.7.3-1]
   if (text.includes("\0")) throw new TopicSyntaxError(`the ${kind} holds U+0000`); // [MQTT-4.7.3-2]
   if (!text.isWellFormed()) throw new TopicSyntaxError(`the ${kind} holds half of a surrogate pair`); // [MQTT-1.5.4-1]
+  checkSize(kind, text);
+  if (limits.maximumLevels !== undefined) checkLevels(kind, text, limits.maximumLevels);
+}
+
+/** [MQTT-4.7.3-3] */
+function checkSize(kind: string, text: string): void {
+  // A UTF-16 unit takes three bytes at most.
+  if (3 * text.length <= MAX_STRING_SIZE) return;
   const size = utf8Length(text);
-  // [MQTT-4.7.3-3]
   if (size > MAX_STRING_SIZE) throw new TopicSyntaxError(`the ${kind} has ${size} bytes, more than ${MAX_STRING_SIZE}`);
-  checkLevels(kind, text, limits.maximumLevels ?? Infinity);
 }
 
 function checkLevels(kind: string, text: string, maximum: number): void {
