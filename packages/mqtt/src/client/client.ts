@@ -160,7 +160,8 @@ export class Client implements AsyncDisposable {
    *
    * @throws TimeoutError when none comes in time.
    */
-  request(topic: string, payload: string | Uint8Array, options: RequestOptions = {}): Promise<Message> {
+  async request(topic: string, payload: string | Uint8Array, options: RequestOptions = {}): Promise<Message> {
+    this.#checkOpen(options.signal);
     if ((this.#options.protocolVersion ?? 5) !== 5) throw new TypeError("request needs MQTT 5.0");
     return this.#requester.request(topic, payload, options);
   }
@@ -249,11 +250,8 @@ export class Client implements AsyncDisposable {
     this.#hasConnected = true;
     this.#properties = connack.properties ?? {};
     if (isReconnect && !isSessionPresent) this.#subscriber.resubscribe();
-    if (!isReconnect) {
-      // Whoever waits for `connect` says in this turn what it wants to read.
-      this.#inbox.hold();
-      setTimeout(() => this.#inbox.release(), 0);
-    }
+    // Whoever waits for `connect` says in this turn what it wants to read.
+    if (!isReconnect) this.#link.hold();
     this.#connected.resolve();
     if (onConnect) queueMicrotask(() => onConnect({ isSessionPresent, isReconnect, connack }));
   }

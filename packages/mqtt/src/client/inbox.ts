@@ -1,6 +1,7 @@
 import type { PublishPacket } from "../codec/packets.js";
 import { Message } from "./message.js";
 import { MessageStream } from "./message-stream.js";
+import type { Subscription } from "./subscription.js";
 import { SubscriptionTable } from "./subscription-table.js";
 
 /** Who gets a message that came in, and how much may wait to be read. */
@@ -12,8 +13,6 @@ export class Inbox {
   readonly #allStreams = new Set<MessageStream>();
   #bufferedBytes = 0;
   #isPaused = false;
-  /** What came in before the application could say what it reads. */
-  #held: PublishPacket[] | undefined;
 
   /** @param setPaused tells the connection to stop reading, or to go on. */
   constructor(limitBytes: number, setPaused: (isPaused: boolean) => void) {
@@ -21,22 +20,7 @@ export class Inbox {
     this.#setPaused = setPaused;
   }
 
-  /** Keeps what comes in back until {@link release}. */
-  hold(): void {
-    this.#held ??= [];
-  }
-
-  release(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    for (const packet of held) this.receive(packet);
-  }
-
   receive(packet: PublishPacket): void {
-    if (this.#held) {
-      this.#held.push(packet);
-      return;
-    }
     const message = new Message(packet);
     for (const stream of this.#allStreams) stream.push(message);
     for (const subscription of this.subscriptions.subscribersOf(packet)) subscription.push(message);
@@ -58,18 +42,27 @@ export class Inbox {
   /** The client is closed: ends all streams. */
   end(error: Error | undefined): void {
     for (const stream of this.#allStreams) stream.end(error);
-    for (const { subscribers } of this.subscriptions.records()) {
-      for (const subscription of subscribers) subscription.end(error);
-    }
+    for (const subscription of this.#subscribers()) subscription.end(error);
   }
 
   addBuffered(bytes: number): void {
     this.#bufferedBytes += bytes;
+    if (bytes > 0 && this.#bufferedBytes >= this.#limitBytes) this.#ignoreUnread();
     // Goes on at the half, so that it does not switch at each message.
     const threshold = this.#isPaused ? this.#limitBytes / 2 : this.#limitBytes;
     const isPaused = this.#bufferedBytes >= threshold && this.#bufferedBytes > 0;
     if (isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
     this.#setPaused(isPaused);
+  }
+
+  /** Who reads all messages needs no subscription's stream: one that was never read must not stop the others. */
+  #ignoreUnread(): void {
+    if (this.#allStreams.size === 0) return;
+    for (const subscription of this.#subscribers()) subscription.ignoreUnlessRead();
+  }
+
+  *#subscribers(): Iterable<Subscription> {
+    for (const { subscribers } of this.subscriptions.records()) yield* subscribers;
   }
 }

@@ -2,6 +2,7 @@ import { type Instant, NEVER } from "@isthmus/machine";
 import { ConnectionLostError } from "../session/client-errors.js";
 import type { ClientSession } from "../session/client-session.js";
 import type { ClientSessionEvent } from "../session/client-session-types.js";
+import { Fifo } from "../session/fifo.js";
 import type { Transport, TransportListener } from "../transport/transport.js";
 import type { ConnectionEnd } from "./keep-connected.js";
 
@@ -31,6 +32,9 @@ export class Link<C> implements TransportListener {
   /** Set once the session wants the connection closed. */
   #ending: { readonly error: Error | undefined } | undefined;
   #isFlushScheduled = false;
+  /** What has happened and was not acted on yet. */
+  readonly #events = new Fifo<ClientSessionEvent<C>>();
+  #isHeld = false;
   #isCongested = false;
   #isPaused = false;
   #drainWaiters: (() => void)[] = [];
@@ -63,9 +67,11 @@ export class Link<C> implements TransportListener {
   /** Sends what the session has to send, acts on what has happened, and arms the timer. */
   flush(): void {
     this.#transmit();
-    for (let events = this.#session.takeEvents(); events.length > 0; events = this.#session.takeEvents()) {
-      for (const event of events) this.#handleEvent(event);
-      this.#transmit();
+    for (const event of this.#session.takeEvents()) this.#events.push(event);
+    while (!this.#isHeld) {
+      const event = this.#events.shift();
+      if (!event) break;
+      this.#handleEvent(event);
     }
     this.#armTimer();
   }
@@ -78,6 +84,15 @@ export class Link<C> implements TransportListener {
       this.#isFlushScheduled = false;
       this.flush();
     });
+  }
+
+  /** Acts on nothing that happens until the next turn of the event loop, so that this one can prepare for it. */
+  hold(): void {
+    this.#isHeld = true;
+    setTimeout(() => {
+      this.#isHeld = false;
+      this.flush();
+    }, 0);
   }
 
   /** Resolves when the transport takes more, or is gone. */
@@ -104,6 +119,7 @@ export class Link<C> implements TransportListener {
   handleClose(error: Error | undefined): void {
     this.#transport = undefined;
     this.#session.handleClose(performance.now());
+    this.#isHeld = false;
     this.flush();
     this.handleDrain();
     const lost = new ConnectionLostError("the connection was lost", error && { cause: error });

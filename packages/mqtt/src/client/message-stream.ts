@@ -15,8 +15,8 @@ const MESSAGE_OVERHEAD_BYTES = 128;
 /**
  * Messages, to be read with `for await`. Leaving the loop closes the stream.
  *
- * It buffers what is not read yet; beyond the client's `bufferLimitBytes` the client reads no more from its
- * connection, so that the server holds back the rest.
+ * It buffers what is not read yet; when all streams together reach the client's `bufferLimitBytes`, the client stops
+ * reading from its connection, so that the server holds back the rest.
  */
 export class MessageStream implements AsyncIterableIterator<Message, undefined>, AsyncDisposable {
   readonly #port: StreamPort;
@@ -25,6 +25,8 @@ export class MessageStream implements AsyncIterableIterator<Message, undefined>,
     resolve(result: IteratorResult<Message, undefined>): void;
     reject(error: Error): void;
   }[] = [];
+  #hasReader = false;
+  #isIgnored = false;
   #isEnded = false;
   /** To be thrown, once, when what is buffered is read. */
   #error: Error | undefined;
@@ -40,6 +42,8 @@ export class MessageStream implements AsyncIterableIterator<Message, undefined>,
 
   /** The next message, as soon as there is one. @throws what ended the client, if it did not end as planned. */
   next(): Promise<IteratorResult<Message, undefined>> {
+    this.#hasReader = true;
+    this.#isIgnored = false;
     const message = this.#messages.shift();
     if (message) {
       this.#port.addBuffered(-sizeOf(message));
@@ -60,7 +64,7 @@ export class MessageStream implements AsyncIterableIterator<Message, undefined>,
 
   /** As {@link return}. A subscription unsubscribes; the promise waits for the server's answer. */
   async close(): Promise<void> {
-    for (const message of this.#messages.takeAll()) this.#port.addBuffered(-sizeOf(message));
+    this.#drop();
     this.#error = undefined;
     if (this.#isEnded) return;
     this.end();
@@ -77,7 +81,7 @@ export class MessageStream implements AsyncIterableIterator<Message, undefined>,
 
   /** The client has a message for it. */
   push(message: Message): void {
-    if (this.#isEnded) return;
+    if (this.#isEnded || this.#isIgnored) return;
     const reader = this.#readers.shift();
     if (reader) {
       reader.resolve({ done: false, value: message });
@@ -85,6 +89,13 @@ export class MessageStream implements AsyncIterableIterator<Message, undefined>,
     }
     this.#messages.push(message);
     this.#port.addBuffered(sizeOf(message));
+  }
+
+  /** If nobody has begun to read it, drops what it has buffered, and buffers nothing until somebody does. */
+  ignoreUnlessRead(): void {
+    if (this.#hasReader) return;
+    this.#isIgnored = true;
+    this.#drop();
   }
 
   /** No more messages will come, because of `error` or as planned. */
@@ -97,6 +108,10 @@ export class MessageStream implements AsyncIterableIterator<Message, undefined>,
       error = undefined;
     }
     this.#error = error;
+  }
+
+  #drop(): void {
+    for (const message of this.#messages.takeAll()) this.#port.addBuffered(-sizeOf(message));
   }
 }
 

@@ -42,16 +42,11 @@ export class Subscriber {
 
   async unsubscribe(topicFilters: readonly string[], { signal, properties }: UnsubscribeOptions): Promise<void> {
     const table = this.#inbox.subscriptions;
-    for (const topicFilter of topicFilters) {
-      const record = table.get(topicFilter);
-      if (!record) continue;
-      table.remove(record);
-      for (const subscription of record.subscribers) {
-        const isRead = subscription.topicFilters.some((filter) => table.get(filter)?.subscribers.has(subscription));
-        if (!isRead) subscription.end();
-      }
-    }
+    const records = topicFilters.flatMap((topicFilter) => table.get(topicFilter) ?? []);
+    for (const record of records) record.isGranted = false;
     const packet = await this.#send({ type: "unsubscribe", topicFilters, properties }, signal);
+    // Not before: what was on its way belongs to the streams still.
+    for (const record of records) this.#end(record);
     const reasonCodes = "reasonCodes" in packet ? packet.reasonCodes : [];
     if (reasonCodes.some((code) => code >= 0x80)) throw refusal(topicFilters, reasonCodes);
   }
@@ -100,6 +95,18 @@ export class Subscriber {
       this.#inbox.subscriptions.remove(record);
       for (const subscription of record.subscribers)
         subscription.end(refusal([record.request.topicFilter], reasonCodes));
+    }
+  }
+
+  /** Nothing more comes for `record`: ends the streams that have no other topic filter. */
+  #end(record: SubscriptionRecord): void {
+    const table = this.#inbox.subscriptions;
+    // It may have been subscribed to anew.
+    if (table.get(record.request.topicFilter) !== record) return;
+    table.remove(record);
+    for (const subscription of record.subscribers) {
+      const isFed = subscription.topicFilters.some((filter) => table.get(filter)?.subscribers.has(subscription));
+      if (!isFed) subscription.end();
     }
   }
 
