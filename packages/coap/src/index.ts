@@ -1,2 +1,4 @@
 export * from "./codec/index.js";
 export * from "./endpoint/index.js";
+export * from "./media/index.js";
+export * from "./server/index.js";

@@ -45,6 +45,6 @@ const STRUCTURE = [Format.JSON, Format.CBOR, Format.XML] as const;
  */
 export function formatsOf(value: unknown): readonly number[] {
   if (value instanceof Uint8Array) return BYTES;
-  if (value === undefined) return NOTHING;
+  if (value === undefined || typeof value === "function" || typeof value === "symbol") return NOTHING;
   return typeof value === "object" ? STRUCTURE : SCALAR;
 }

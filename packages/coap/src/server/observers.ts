@@ -1,0 +1,119 @@
+import { toHex } from "@isthmus/bytes";
+import type { Instant } from "@isthmus/machine";
+import { Option } from "../codec/option-definitions.js";
+import type { IncomingRequest, Response } from "../endpoint/incoming.js";
+import { type Observation, type ObservationEnd, Subject, type SubjectListener } from "../endpoint/subject.js";
+
+/** What {@link Observers} needs to know of the resource. */
+export interface ObservedResource {
+  now(): Instant;
+  /** The current state as `request` asked for it; errors come as responses. */
+  represent(request: IncomingRequest): Response | Promise<Response>;
+  /** The last observer left. */
+  handleUnobserved(): void;
+}
+
+/** Observers whose requests ask for the same: one representation serves them all. */
+interface Variant {
+  readonly key: string;
+  readonly members: Set<Observation>;
+  /** Counts notifications: of two that take their time, an older result must not come after a newer. */
+  round: number;
+}
+
+/** Those who observe one path, told together what they asked for alike. */
+export class Observers implements SubjectListener {
+  readonly #resource: ObservedResource;
+  readonly #subject = new Subject(this);
+  readonly #variantByKey = new Map<string, Variant>();
+  readonly #variantByObservation = new Map<Observation, Variant>();
+  #changeCount = 0;
+
+  constructor(resource: ObservedResource) {
+    this.#resource = resource;
+  }
+
+  get count(): number {
+    return this.#variantByObservation.size;
+  }
+
+  /** Counts the notifications so far: who read the state before it grew has read an old one. */
+  get changeCount(): number {
+    return this.#changeCount;
+  }
+
+  /** Enters the requester; call it before the request is answered. */
+  register(now: Instant, request: IncomingRequest): Observation | undefined {
+    const observation = request.observe(now, this.#subject);
+    if (observation === undefined) return undefined;
+    const key = variantKey(request);
+    const variant = this.#variantByKey.get(key) ?? { key, members: new Set(), round: 0 };
+    this.#variantByKey.set(key, variant);
+    variant.members.add(observation);
+    this.#variantByObservation.set(observation, variant);
+    return observation;
+  }
+
+  /** Tells all of them the state, or what `represent` makes of their request. */
+  notify(represent = this.#resource.represent.bind(this.#resource)): void {
+    this.#changeCount++;
+    const responseByVariant = new Map<Variant, Response | undefined>();
+    this.#subject.notify(this.#resource.now(), (observation) => {
+      const variant = this.#variantByObservation.get(observation);
+      if (variant === undefined) return undefined;
+      if (!responseByVariant.has(variant))
+        responseByVariant.set(variant, this.#represent(variant, observation, represent));
+      return responseByVariant.get(variant);
+    });
+  }
+
+  /** Tells one of them the state. */
+  notifyOne(observation: Observation): void {
+    void this.#notifyLater([observation], () => true, this.#resource.represent(observation.request));
+  }
+
+  /** Tells them that it is over, with an error as "4.04". */
+  end(response: Response): void {
+    this.#subject.end(this.#resource.now(), response);
+  }
+
+  handleObservationEnd(_now: Instant, observation: Observation, _reason: ObservationEnd): void {
+    const variant = this.#variantByObservation.get(observation);
+    if (variant === undefined) return;
+    this.#variantByObservation.delete(observation);
+    variant.members.delete(observation);
+    if (variant.members.size === 0) this.#variantByKey.delete(variant.key);
+    if (this.count === 0) this.#resource.handleUnobserved();
+  }
+
+  /** The response for a variant, or undefined when it takes time: its members are then told when it is there. */
+  #represent(
+    variant: Variant,
+    observation: Observation,
+    represent: ObservedResource["represent"],
+  ): Response | undefined {
+    const round = ++variant.round;
+    const response = represent(observation.request);
+    if (!(response instanceof Promise)) return response;
+    void this.#notifyLater(variant.members, () => variant.round === round, response);
+    return undefined;
+  }
+
+  async #notifyLater(
+    members: Iterable<Observation>,
+    isLatest: () => boolean,
+    promised: Response | Promise<Response>,
+  ): Promise<void> {
+    const response = await promised;
+    if (!isLatest()) return;
+    for (const observation of members) observation.notify(this.#resource.now(), response);
+  }
+}
+
+/** Requests of the same key get the same representation: what RFC 7252 5.4.6 calls the cache key, of one path. */
+function variantKey({ code, options, payload }: IncomingRequest): string {
+  const parts = [...options]
+    .filter(([number]) => number === Option.ACCEPT || number === Option.URI_QUERY || number === Option.ETAG)
+    .map(([number, value]) => `${number}:${toHex(value)}`);
+  return [code, ...parts, ...(payload.length > 0 ? [toHex(payload)] : [])].join(" ");
+}
