@@ -1,4 +1,4 @@
-import { ByteReader, decodeUtf8 } from "@isthmus/bytes";
+import { ByteReader, decodeUtf8, Utf8Error } from "@isthmus/bytes";
 
 import { malformedPacket, protocolError } from "./errors.js";
 import { readVariableByteInteger, variableByteIntegerSize } from "./variable-byte-integer.js";
@@ -52,6 +52,7 @@ export function decodeText(bytes: Uint8Array, start: number, end: number, name: 
   try {
     text = decodeUtf8(bytes, start, end);
   } catch (cause) {
+    if (!(cause instanceof Utf8Error)) throw cause;
     throw malformedPacket(`the ${name} is not well-formed UTF-8`, cause);
   }
   if (text.includes("\0")) throw malformedPacket(`the ${name} holds U+0000`);

@@ -57,6 +57,7 @@ describe("what cannot be sent is the caller's error, named", () => {
     [/at least one character/, { topic: "", properties: { topicAlias: 1 } }, 4],
     [/topic name has 65536 bytes/, { topic: "x".repeat(65_536) }, 5],
     [/surrogate/, { topic: "\udc00" }, 5],
+    [/payload has 268435455 bytes/, { payload: new Uint8Array(268_435_455) }, 4],
   ])("PUBLISH: %s", (message, changes, version) => {
     expect(() => encodePacket({ ...PUBLISH, ...changes }, version)).toThrow(message);
   });

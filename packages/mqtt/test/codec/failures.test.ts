@@ -16,7 +16,7 @@ describe("what the codec refuses", () => {
 
   test.each(CASES)("$title (version $version, $clause): never reads beyond its end", ({ hex, reason, version }) => {
     const frame = fromHex(hex);
-    const bytes = new Uint8Array(frame.length + 300);
+    const bytes = new Uint8Array(frame.length + 300).fill(0x61);
     bytes.set(frame, 1);
     expect(reasonOf(bytes, 1, 1 + frame.length, version)).toBe(reason);
   });

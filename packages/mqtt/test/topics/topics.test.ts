@@ -39,6 +39,7 @@ describe("a topic name (4.7)", () => {
     ["\ud800", /surrogate/],
     ["x".repeat(65_536), /65536 bytes/],
     ["é".repeat(32_768), /65536 bytes/],
+    ["€".repeat(21_846), /65538 bytes/],
   ])("may not be %j", (text, message) => {
     expect(() => parseTopicName(text)).toThrow(TopicSyntaxError);
     expect(() => parseTopicName(text)).toThrow(message);

@@ -209,7 +209,7 @@ export const CONNACK_CASES: readonly PacketCase[] = [
     title: "CONNACK of MQTT 3.1 does not look at its reserved byte",
     clause: "3.2 of MQTT 3.1",
     versions: [3],
-    hex: "20 02 ff 00",
+    hex: "20 02 01 00",
     packet: connack({ sessionPresent: false, reasonCode: 0 }),
     isOneWay: true,
   },

@@ -58,6 +58,14 @@ export const SUBSCRIPTION_CASES: readonly PacketCase[] = [
     isOneWay: true,
   },
   {
+    title: "SUBSCRIBE of MQTT 3.1 does not use the other bits beside the QoS",
+    clause: "3.8 of MQTT 3.1",
+    versions: [3],
+    hex: "82 06  0001  0001 61 fd",
+    packet: subscribe({ subscriptions: [{ topicFilter: "a", qos: 1, ...plain }] }),
+    isOneWay: true,
+  },
+  {
     title: "SUBSCRIBE of MQTT 5.0 with all options and properties",
     clause: "3.8.2.1, 3.8.3.1",
     versions: V5,
