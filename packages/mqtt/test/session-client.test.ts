@@ -237,6 +237,13 @@ describe("publishing", () => {
     expect(ladder.sent()).toMatchObject([{ topic: "d" }]);
   });
 
+  it("keeps to 20 messages before MQTT 5.0, where the server cannot say how many it takes", () => {
+    const ladder = new Ladder({ protocolVersion: 4 });
+    ladder.connect();
+    for (let i = 0; i < 25; i++) ladder.publish(2, String(i));
+    expect(ladder.sent()).toHaveLength(20);
+  });
+
   it("waits for a connection, QoS 0 too, and goes out in order", () => {
     const ladder = new Ladder();
     for (const [qos, topic] of [

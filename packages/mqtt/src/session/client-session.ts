@@ -305,7 +305,7 @@ export class ClientSession<C> implements Machine {
     // [MQTT-3.2.2-2]
     if (packet.sessionPresent && this.#cleanStart) throw protocolError("session present after a clean start");
     this.#phase = "open";
-    this.#limits = serverLimits(properties);
+    this.#limits = serverLimits(protocolVersion, properties);
     this.#clientId = properties?.assignedClientIdentifier ?? this.#clientId; // [MQTT-3.2.2-16]
     const keepAliveMs = (properties?.serverKeepAlive ?? keepAlive) * 1000; // [MQTT-3.1.2-21]
     this.#keepAlive.open(this.#now, keepAliveMs, this.#options.pingTimeoutMs ?? 10_000);

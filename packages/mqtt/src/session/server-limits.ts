@@ -1,5 +1,5 @@
 import { MAX_PACKET_SIZE } from "../codec/constants.js";
-import type { QoS } from "../codec/packets.js";
+import type { ProtocolVersion, QoS } from "../codec/packets.js";
 import type { Properties } from "../codec/properties.js";
 
 /** What a server allows on a connection (3.2.2.3). */
@@ -22,10 +22,17 @@ export const DEFAULT_SERVER_LIMITS: ServerLimits = {
   areSubscriptionIdentifiersAvailable: true,
 };
 
-/** The limits that the properties of a CONNACK set. */
-export function serverLimits(properties: Properties = {}): ServerLimits {
+/**
+ * Messages in flight before MQTT 5.0, where the server cannot say how many it takes. Some take 20 and acknowledge more
+ * without keeping them (mosquitto's `max_inflight_messages`, at QoS 2).
+ */
+const UNTOLD_RECEIVE_MAXIMUM = 20;
+
+/** The limits that a CONNACK sets. */
+export function serverLimits(version: ProtocolVersion, properties: Properties = {}): ServerLimits {
+  const untold = version === 5 ? DEFAULT_SERVER_LIMITS.receiveMaximum : UNTOLD_RECEIVE_MAXIMUM;
   return {
-    receiveMaximum: properties.receiveMaximum ?? DEFAULT_SERVER_LIMITS.receiveMaximum,
+    receiveMaximum: properties.receiveMaximum ?? untold,
     maximumPacketSize: properties.maximumPacketSize ?? DEFAULT_SERVER_LIMITS.maximumPacketSize,
     maximumQoS: properties.maximumQoS ?? DEFAULT_SERVER_LIMITS.maximumQoS,
     isRetainAvailable: properties.retainAvailable ?? DEFAULT_SERVER_LIMITS.isRetainAvailable,
