@@ -15,7 +15,7 @@ export class MemoryStore implements Store {
   readonly durability: Durability;
   readonly #tables: Map<TableName, OrderedTable>;
   /** What takes the open batch back, newest last. */
-  #undo: (() => void)[] = [];
+  #undo: UndoStep[] = [];
   #isClosed = false;
 
   constructor(options: MemoryStoreOptions = {}) {
@@ -50,13 +50,14 @@ export class MemoryStore implements Store {
     this.#isClosed = true;
   }
 
-  /** The store after a crash at this moment; this one is closed. */
+  /** The store as a process finds it that starts after a crash at this moment. This one goes on by itself. */
   crash(): MemoryStore {
-    for (const undo of this.#undo.toReversed()) undo();
-    this.#undo = [];
-    this.#isClosed = true;
     const restarted = new MemoryStore({ durability: this.durability });
-    for (const name of TABLES) restarted.#tables.set(name, this.#readable(name));
+    for (const name of TABLES) {
+      for (const [key, value] of this.#readable(name).range([])) restarted.put(name, key, value);
+    }
+    for (const { name, key, before } of this.#undo.toReversed()) restarted.#readable(name).set(key, before);
+    restarted.#undo = [];
     return restarted;
   }
 
@@ -64,7 +65,7 @@ export class MemoryStore implements Store {
     const table = this.#table(name);
     const before = table.get(key);
     table.set(key, value);
-    this.#undo.push(() => table.set(key, before));
+    this.#undo.push({ name, key, before });
   }
 
   #table(name: TableName): OrderedTable {
@@ -77,6 +78,13 @@ export class MemoryStore implements Store {
     if (table === undefined) throw new RangeError(`"${name}" is not a table`);
     return table;
   }
+}
+
+/** What a record was before a write of the open batch. */
+interface UndoStep {
+  readonly name: TableName;
+  readonly key: StoreKey;
+  readonly before: Uint8Array | undefined;
 }
 
 interface StoredRecord {

@@ -1,6 +1,6 @@
 import { STORE_CASES, type StoreUnderTest } from "@isthmus/testing/store-compliance";
 import { describe, expect, test } from "vitest";
-import { type Durability, MemoryStore, StoreError } from "../src/index.js";
+import { type Durability, MemoryStore } from "../src/index.js";
 
 function underTest(store: MemoryStore): StoreUnderTest {
   return {
@@ -16,10 +16,4 @@ function underTest(store: MemoryStore): StoreUnderTest {
 
 describe.each(["none", "interval", "sync"] satisfies Durability[])("a store in memory, durability %s", (durability) => {
   test.each(STORE_CASES)("$title", ({ run }) => run(async () => underTest(new MemoryStore({ durability }))));
-});
-
-test("a store that has crashed is closed", () => {
-  const store = new MemoryStore();
-  store.crash();
-  expect(() => store.get("messages", [1])).toThrow(StoreError);
 });

@@ -41,15 +41,17 @@ export async function openHttpListener(
       refuseUpgrade(socket, problem);
       return;
     }
-    const close = (): unknown => socket.destroy();
+    const close = (): void => {
+      socket.destroy();
+    };
     socket.once("error", close);
     loading ??= createWebSocketServer(options.maximumMessageSize);
-    void loading.then((webSockets) => {
+    loading.then((webSockets) => {
       socket.off("error", close);
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         handleConnection(new WebSocketTransport(webSocket, addressOf(request)));
       });
-    });
+    }, close);
   });
   const bound = await listen(server, options);
   return {

@@ -37,4 +37,10 @@ export class Fifo<T> {
     this.#head = 0;
     return items;
   }
+
+  /** The items, oldest first; the queue must not change meanwhile. */
+  *[Symbol.iterator](): Generator<T, void, undefined> {
+    // Behind the head there are only items.
+    for (let i = this.#head; i < this.#items.length; i++) yield this.#items[i] as T;
+  }
 }

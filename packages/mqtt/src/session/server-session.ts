@@ -35,8 +35,10 @@ export class OutboundEntry<M extends Publication> implements Numbered {
   order = 0;
   /** True once it may have reached the client, so that it is sent again with DUP. [MQTT-3.3.1-1] */
   isSent = false;
-  /** The owner's own: the record's number in a store, the shared group that it came through. */
-  tag: unknown;
+  /** The owner's own: its number in a store; 0 while it is not stored. */
+  recordNumber = 0;
+  /** The owner's own: the shared group that it came through. */
+  readonly tag: unknown;
 
   constructor(message: M, qos: 1 | 2, retain: boolean, identifiers: readonly number[] | undefined, tag: unknown) {
     this.message = message;
@@ -230,6 +232,17 @@ export class ServerSession<M extends Publication> {
       else this.#push(entry);
     }
     for (const packetIdentifier of inbound) (this.#inbound ??= new Set()).add(packetIdentifier);
+  }
+
+  /** What is on its way: in flight in the order of sending, then what waits. */
+  *entries(): Generator<OutboundEntry<M>, void, undefined> {
+    yield* this.#window.inOrder();
+    yield* this.#waiting;
+  }
+
+  /** The QoS 2 packet identifiers that came in and are not released. */
+  inbound(): Iterable<number> {
+    return this.#inbound ?? [];
   }
 
   /** Ends the session: removes and returns what was not delivered, each settled. */

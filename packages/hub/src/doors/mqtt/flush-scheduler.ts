@@ -31,6 +31,11 @@ export class FlushScheduler {
   /** `connection` has something to write. Called once until its next flush. */
   schedule(connection: Flushable): void {
     this.#dirty.push(connection);
+    this.arm();
+  }
+
+  /** Something was written to the store, or to a connection: there is a flush at the end of this turn. */
+  arm(): void {
     if (!this.#isGathering) this.#immediate ??= setImmediate(() => this.flush());
   }
 
@@ -43,7 +48,6 @@ export class FlushScheduler {
   flush(): void {
     this.#isGathering = false;
     this.#immediate = undefined;
-    if (this.#dirty.length === 0) return;
     const dirty = this.#dirty;
     this.#dirty = [];
     const stored = this.#commit();

@@ -275,7 +275,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
       if (session.expiryMs === 0 && expiry > 0) {
         // [MQTT-3.14.2-2]
         this.#door.log.warn({ client: session.clientId }, "session expiry raised from 0 at DISCONNECT: ignored");
-      } else session.expiryMs = this.#door.sessionExpiryMs(expiry);
+      } else this.#door.changeExpiry(session, expiry);
     }
     this.#isGraceful = packet.reasonCode !== ReasonCode.disconnectWithWillMessage;
     this.#close();

@@ -14,6 +14,7 @@ import { checkPublication } from "./check-publication.js";
 import { MqttConnection } from "./mqtt-connection.js";
 import type { MqttDoorOptions } from "./mqtt-options.js";
 import type { MqttSession } from "./mqtt-session.js";
+import { SessionJournal } from "./session-journal.js";
 import { SessionRegistry } from "./session-registry.js";
 
 /** What the MQTT door shares with the rest of the hub. */
@@ -38,8 +39,11 @@ export class MqttDoor implements MqttDoorContext {
   readonly flushScheduler: FlushScheduler;
   readonly backPressure: BackPressure;
   readonly poller: AdaptivePoller;
+  /** Where sessions that outlive the process are written down; undefined without a store. */
+  readonly journal: SessionJournal | undefined;
   readonly #connections = new Set<MqttConnection>();
   readonly #sessions: SessionRegistry;
+  #isClosed = false;
   #whenEmpty: (() => void) | undefined;
 
   constructor(context: MqttDoorContext) {
@@ -51,15 +55,25 @@ export class MqttDoor implements MqttDoorContext {
     this.options = context.options;
     this.poller = new AdaptivePoller(this.options.pollMs);
     this.backPressure = new BackPressure(this.options.slowReceiverGraceMs, this.metrics);
+    const { store, log } = this.exchange;
+    this.journal = store === undefined || log === undefined ? undefined : new SessionJournal(store, log);
     this.flushScheduler = new FlushScheduler(
-      () => this.exchange.commit(),
+      () => {
+        this.journal?.flush();
+        return this.exchange.commit();
+      },
       (error) => this.log.fatal({ err: error }, "the store has failed: nothing is acknowledged any more"),
     );
     this.#sessions = new SessionRegistry(this);
+    if (this.journal !== undefined) this.#sessions.restore(this.journal.load());
   }
 
   /** Takes a connection that a listener has accepted. */
   open(transport: Transport, listener: string): void {
+    if (this.#isClosed) {
+      transport.destroy();
+      return;
+    }
     this.metrics.connectionsOpened++;
     if (this.#connections.size >= this.options.maxConnections) {
       this.metrics.connectionsRefused++;
@@ -114,6 +128,11 @@ export class MqttDoor implements MqttDoorContext {
   sessionExpiryMs(seconds: number): number {
     const allowed = Math.min(seconds, this.options.maxSessionExpiry);
     return allowed === 0xffff_ffff ? Number.POSITIVE_INFINITY : allowed * 1000;
+  }
+
+  /** The client has changed its mind on how long the session outlives the connection, in seconds. */
+  changeExpiry(session: MqttSession, seconds: number): void {
+    this.#sessions.changeExpiry(session, this.sessionExpiryMs(seconds));
   }
 
   /** Makes the connection that published wait for `receiver`. */
@@ -190,6 +209,7 @@ export class MqttDoor implements MqttDoorContext {
 
   /** Tells every client that the server goes, and waits for the connections to close. */
   async close(graceMs: number): Promise<void> {
+    this.#isClosed = true;
     const isEmpty = new Promise<void>((resolve) => (this.#whenEmpty = resolve));
     for (const connection of this.#connections) {
       connection.disconnect(ReasonCode.serverShuttingDown, "the server is shutting down");

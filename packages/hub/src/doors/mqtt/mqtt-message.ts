@@ -21,7 +21,7 @@ export class MqttMessage implements Message, Publication {
   readonly origin: Origin;
   readonly publishedAt: number;
   readonly expiresAt: number;
-  sequence = 0;
+  #sequence = 0;
   #detached: MqttMessage | undefined;
 
   constructor(
@@ -47,6 +47,16 @@ export class MqttMessage implements Message, Publication {
     this.origin = origin;
     this.publishedAt = publishedAt;
     this.expiresAt = expiresAt;
+  }
+
+  /** Shared with the detached copy: the log stores one of them. */
+  get sequence(): number {
+    return this.#detached === undefined ? this.#sequence : this.#detached.sequence;
+  }
+
+  set sequence(sequence: number) {
+    if (this.#detached === undefined) this.#sequence = sequence;
+    else this.#detached.sequence = sequence;
   }
 
   get payload(): Uint8Array {
@@ -90,7 +100,7 @@ export class MqttMessage implements Message, Publication {
       this.publishedAt,
       this.expiresAt,
     );
-    copy.sequence = this.sequence;
+    copy.#sequence = this.#sequence;
     return copy;
   }
 }

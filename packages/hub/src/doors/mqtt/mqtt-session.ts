@@ -5,6 +5,7 @@ import type { Congestible } from "./back-pressure.js";
 import type { MqttConnection } from "./mqtt-connection.js";
 import type { MqttDoor } from "./mqtt-door.js";
 import { type MqttMessage, toMqttMessage } from "./mqtt-message.js";
+import type { SessionJournal } from "./session-journal.js";
 
 /** Retained messages that a new subscription is still to get, and what it asked for. */
 export interface Backlog {
@@ -38,6 +39,11 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
 
   get isOnline(): boolean {
     return this.connection !== undefined && !this.isLagging;
+  }
+
+  /** Where it is written down; undefined while it ends with its connection, or nothing is written down at all. */
+  get journal(): SessionJournal | undefined {
+    return this.expiryMs > 0 ? this.#door.journal : undefined;
   }
 
   /** Sends QoS 0 frames on as they came in, if they are in the wire form of this client. */
@@ -88,15 +94,17 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     this.#door.backPressure.relieve(this);
   }
 
-  handleAccepted(): void {
-    // Kept in memory alone: there is nothing to write down.
+  handleAccepted(entry: OutboundEntry<MqttMessage>): void {
+    this.journal?.noteChange(this, entry);
   }
 
-  handleChanged(): void {
+  handleChanged(entry: OutboundEntry<MqttMessage>): void {
     this.#door.metrics.messagesSent++;
+    this.#noteChange(entry);
   }
 
-  handleSettled(): void {
+  handleSettled(entry: OutboundEntry<MqttMessage>): void {
+    this.journal?.noteSettled(this, entry);
     if (this.isLagging && this.#isCaughtUp()) this.#door.backPressure.relieve(this);
   }
 
@@ -105,8 +113,15 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     this.#door.log.debug({ client: this.clientId, topic: message.topic, reason }, "message dropped");
   }
 
-  handleInbound(): void {
-    // As with handleAccepted.
+  handleInbound(packetIdentifier: number, isInUse: boolean): void {
+    this.journal?.noteInbound(this, packetIdentifier, isInUse);
+  }
+
+  /** The client must not see a step of QoS 2 that a crash would take back: it would be delivered twice. */
+  #noteChange(entry: OutboundEntry<MqttMessage>): void {
+    if (this.journal === undefined) return;
+    this.journal.noteChange(this, entry);
+    if (this.connection !== undefined) this.connection.mustBeStoredFirst = true;
   }
 
   #send(

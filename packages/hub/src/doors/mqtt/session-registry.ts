@@ -7,6 +7,7 @@ import type { Identity } from "../../access/access.js";
 import type { MqttDoor } from "./mqtt-door.js";
 import type { MqttMessage } from "./mqtt-message.js";
 import { MqttSession } from "./mqtt-session.js";
+import type { StoredSession } from "./session-journal.js";
 import { willFromConnect, type PendingWill } from "./will.js";
 
 /** What happens to a session later, unless its client comes back first. */
@@ -50,12 +51,19 @@ export class SessionRegistry {
     const isPresent = existing !== undefined && !packet.cleanStart;
     const session = isPresent ? existing : new MqttSession(clientId, this.#door);
     this.#sessionByClientId.set(clientId, session);
-    session.expiryMs = this.#expiryOf(packet);
+    this.changeExpiry(session, this.#expiryOf(packet));
     const will = willFromConnect(this.#door, session, identity, packet);
     if (will !== undefined) this.#willBySession.set(session, will);
     else this.#willBySession.delete(session);
     this.#count();
     return { session, isPresent, isAssigned };
+  }
+
+  /** A session that comes to outlive its connections is written down from now on, one that no longer does is not. */
+  changeExpiry(session: MqttSession, expiryMs: number): void {
+    if (expiryMs === 0) session.journal?.removeSession(session);
+    session.expiryMs = expiryMs;
+    session.journal?.saveSession(session, undefined);
   }
 
   /** The connection of `session` has ended; gracefully means with a DISCONNECT that asks for no will. */
@@ -68,8 +76,29 @@ export class SessionRegistry {
     else if (will.delayMs < session.expiryMs && will.delayMs > 0)
       this.#schedule({ type: "will", session }, now + will.delayMs);
     else if (will.delayMs === 0) this.#publishWill(session);
+    session.journal?.saveSession(session, this.#door.clock.epoch);
     if (session.expiryMs === 0) this.#end(session);
     else if (Number.isFinite(session.expiryMs)) this.#schedule({ type: "expire", session }, now + session.expiryMs);
+  }
+
+  /** Puts back what the store remembers. Called once, before the first CONNECT. */
+  restore(stored: readonly StoredSession[]): void {
+    const { clock, exchange } = this.#door;
+    for (const { clientId, expiryMs, leftAt, subscriptions, entries, inbound } of stored) {
+      const session = new MqttSession(clientId, this.#door);
+      session.expiryMs = expiryMs;
+      this.#sessionByClientId.set(clientId, session);
+      for (const [text, rest] of subscriptions) {
+        const subscription = { ...rest, receiver: session };
+        session.subscriptionByFilter.set(text, subscription);
+        exchange.subscribe(subscription);
+      }
+      session.flow.restore(entries, inbound);
+      // A client that was connected when the hub ended has been away since then.
+      const awayMs = leftAt === undefined ? 0 : clock.epoch - leftAt;
+      if (Number.isFinite(expiryMs)) this.#schedule({ type: "expire", session }, clock.monotonic + expiryMs - awayMs);
+    }
+    this.#count();
   }
 
   /** The session that published under `origin`, if it is one of ours. */
@@ -83,6 +112,7 @@ export class SessionRegistry {
 
   #end(session: MqttSession): void {
     this.#cancelEvents(session);
+    session.journal?.removeSession(session);
     if (this.#sessionByClientId.get(session.clientId) === session) this.#sessionByClientId.delete(session.clientId);
     for (const { filter, shareName } of session.subscriptionByFilter.values()) {
       this.#door.exchange.unsubscribe(session, filter, shareName);
@@ -140,6 +170,7 @@ export class SessionRegistry {
       if (event.type === "will") this.#publishWill(event.session);
       else this.#end(event.session);
     }
+    this.#door.flushScheduler.arm();
     this.#armTimer();
   }
 

@@ -44,6 +44,7 @@ export function subscribe(
     const subscription: Subscription = { receiver: session, ...parsed, qos, noLocal, retainAsPublished, identifier };
     session.subscriptionByFilter.set(request.topicFilter, subscription);
     door.exchange.subscribe(subscription);
+    session.journal?.saveSubscription(session, request.topicFilter, subscription);
     if (wantsRetained(request, subscription, isKnown)) {
       backlogs.push({ messages: door.exchange.retainedMatching(parsed.filter, door.clock.epoch), subscription });
     }
@@ -58,6 +59,7 @@ export function unsubscribe(door: MqttDoor, session: MqttSession, packet: Unsubs
     const subscription = session.subscriptionByFilter.get(topicFilter);
     if (subscription === undefined) return ReasonCode.noSubscriptionExisted;
     session.subscriptionByFilter.delete(topicFilter);
+    session.journal?.removeSubscription(session, topicFilter);
     door.exchange.unsubscribe(session, subscription.filter, subscription.shareName);
     return ReasonCode.success;
   });
