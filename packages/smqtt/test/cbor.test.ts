@@ -1,5 +1,5 @@
 import { fromHex, toHex } from "@isthmus/bytes";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CborError, type CborValue, decodeCbor, encodeCbor } from "../src/envelope/cbor.js";
 
@@ -54,7 +54,7 @@ describe("deterministic CBOR", () => {
       [-1, 5],
       ["aa", 6],
     ]);
-    expect(toHex(encodeCbor(map))).toBe("a6010418640320053a000111700261" + "7a01" + "626161" + "06");
+    expect(toHex(encodeCbor(map))).toBe("a6010418640320053a0001117002617a0162616106");
     expect(decodeCbor(encodeCbor(map))).toEqual(map);
   });
 
@@ -75,7 +75,7 @@ describe("deterministic CBOR", () => {
     ["f7", "undefined"],
     ["f0", "simple value 16"],
     ["f820", "simple value 32"],
-    ["a20101" + "0102", "a key twice"],
+    ["a201010102", "a key twice"],
     ["a202010102", "keys out of order"],
     ["a1400102", "a key that is a byte string"],
     ["0000", "two items"],

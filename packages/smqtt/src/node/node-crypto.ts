@@ -74,7 +74,8 @@ function nodeAead(algorithm: AeadAlgorithm, key: KeyObject): Aead {
       } catch {
         return undefined;
       }
-      return plaintext;
+      // A plain array: what a Buffer calls slice() is no copy.
+      return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.length);
     },
   };
 }

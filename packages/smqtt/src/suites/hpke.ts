@@ -1,6 +1,6 @@
-import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from "@hpke/core";
 import { equalBytes } from "@isthmus/bytes";
 import { asArray, asBytes, asText, asUnsigned, type CborValue, decodeCbor, encodeCbor } from "../envelope/cbor.js";
+import { ENCAPSULATED_BYTES, hpkeOpen, hpkeSeal } from "./hpke-cipher.js";
 import { matchesTopic, parseTopicFilter } from "../topics.js";
 import {
   CONTENT_KEY_BYTES,
@@ -21,8 +21,7 @@ interface DirectoryEntry {
   readonly until: number;
 }
 
-/** enc of DHKEM(X25519), and the content key with the tag of AES-256-GCM (RFC 9180 7). */
-const ENCAPSULATED_BYTES = 32;
+/** The content key with the tag of AES-256-GCM. */
 const SEALED_BYTES = CONTENT_KEY_BYTES + 16;
 /** More readers than this, and one of the attribute-based suites is what you want. */
 const MAX_READERS = 10_000;
@@ -34,7 +33,6 @@ const MAX_READERS = 10_000;
  * The wrap grows with the readers, and a reader who joins later finds no entry in older wraps.
  */
 export function hpkeSuite(): Suite {
-  const cipher = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes256Gcm() });
   const directories = new WeakMap<Uint8Array, readonly DirectoryEntry[]>();
   const entriesOf = (parameters: Uint8Array): readonly DirectoryEntry[] => {
     const entries = directories.get(parameters) ?? decodeDirectory(parameters);
@@ -74,9 +72,8 @@ export function hpkeSuite(): Suite {
       const contentKey = random(CONTENT_KEY_BYTES);
       const sealed: CborValue[] = [];
       for (const { subject, exchangeKey } of readers) {
-        const recipientPublicKey = await cipher.kem.importKey("raw", buffer(exchangeKey), true);
-        const { enc, ct } = await cipher.seal({ recipientPublicKey, info: buffer(context) }, buffer(contentKey));
-        sealed.push([subject, new Uint8Array(enc), new Uint8Array(ct)]);
+        const { enc, ciphertext } = await hpkeSeal(exchangeKey, context, contentKey);
+        sealed.push([subject, enc, ciphertext]);
       }
       return { contentKey, wrap: encodeCbor(sealed) };
     },
@@ -86,10 +83,8 @@ export function hpkeSuite(): Suite {
           .map((item) => asArray(item, 3))
           .find(([id]) => equalBytes(asBytes(id, SUBJECT_ID_BYTES), subject));
         if (entry === undefined) throw new UnwrapError();
-        const recipientKey = await cipher.kem.importKey("raw", buffer(exchangeSecret), false);
-        const enc = buffer(asBytes(entry[1], ENCAPSULATED_BYTES));
-        const sealed = buffer(asBytes(entry[2], SEALED_BYTES));
-        return new Uint8Array(await cipher.open({ recipientKey, enc, info: buffer(context) }, sealed));
+        const enc = asBytes(entry[1], ENCAPSULATED_BYTES);
+        return await hpkeOpen(exchangeSecret, context, { enc, ciphertext: asBytes(entry[2], SEALED_BYTES) });
       } catch {
         throw new UnwrapError(); // every failure looks the same
       }
@@ -126,9 +121,4 @@ function decodeDirectory(bytes: Uint8Array): DirectoryEntry[] {
       until: asUnsigned(until),
     };
   });
-}
-
-/** WebCrypto takes buffers of its own: a view on a pooled or shared one is copied. */
-function buffer(bytes: Uint8Array): ArrayBuffer {
-  return new Uint8Array(bytes).buffer;
 }

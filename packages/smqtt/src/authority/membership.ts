@@ -1,0 +1,154 @@
+import { equalBytes } from "@isthmus/bytes";
+import { CoseError } from "../envelope/cose-parameters.js";
+import type { CryptoBackend } from "../envelope/crypto-backend.js";
+import type { RandomBytes } from "../random.js";
+import type { SuitePublisher, SuiteReader } from "../suites/suite.js";
+import { type PublicBundle, verifyBundle } from "./bundle.js";
+import { type Certificate, verifyCertificate } from "./certificate.js";
+import { createRequest, type EnrolmentAnswer, openAnswer, parseInvitation, type SentRequest } from "./enrolment.js";
+import { type Identity, publicIdentity } from "./identity.js";
+
+/**
+ * A device's place in a system: its identity, what the authority gave it, and the authority's latest word.
+ *
+ * @example
+ * const joining = await Membership.request(invitation, identity, { crypto, random });
+ * const membership = await joining.complete(await send(joining.request));
+ */
+export class Membership {
+  readonly identity: Identity;
+  /** Ed25519 public key of the authority. */
+  readonly authorityKey: Uint8Array;
+  readonly #crypto: CryptoBackend;
+  #answer: EnrolmentAnswer;
+  #certificate: Certificate;
+  #bundle: PublicBundle;
+
+  private constructor(crypto: CryptoBackend, identity: Identity, authorityKey: Uint8Array, answer: EnrolmentAnswer) {
+    this.#crypto = crypto;
+    this.identity = identity;
+    this.authorityKey = authorityKey;
+    this.#answer = answer;
+    this.#certificate = this.#ownCertificate(answer);
+    this.#bundle = verifyBundle(crypto, authorityKey, answer.bundle);
+  }
+
+  /** Asks to enrol with an invitation. @throws SyntaxError for text that is no invitation. */
+  static async request(
+    invitation: string,
+    identity: Identity,
+    { crypto, random }: { readonly crypto: CryptoBackend; readonly random: RandomBytes },
+  ): Promise<{ readonly request: Uint8Array; readonly complete: (answer: Uint8Array) => Promise<Membership> }> {
+    const { authorityKey, exchangeKey, token } = parseInvitation(invitation);
+    const { bytes, nonce } = await createRequest(crypto, random, identity, exchangeKey, token);
+    const complete = async (answer: Uint8Array): Promise<Membership> =>
+      Membership.open(answer, identity, authorityKey, crypto, nonce);
+    return { request: bytes, complete };
+  }
+
+  /**
+   * A membership from an answer of the authority, such as one that was stored: it stays sealed to the device's key.
+   *
+   * @param nonce of the request that it must answer; left out, any answer will do.
+   * @throws CoseError unless the authority sealed it to this device.
+   */
+  static async open(
+    answer: Uint8Array,
+    identity: Identity,
+    authorityKey: Uint8Array,
+    crypto: CryptoBackend,
+    nonce?: Uint8Array,
+  ): Promise<Membership> {
+    const opened = await openAnswer(crypto, authorityKey, identity.exchangeSecret, nonce, answer);
+    return new Membership(crypto, identity, authorityKey, opened);
+  }
+
+  get certificate(): Certificate {
+    return this.#certificate;
+  }
+
+  /** As the authority signed it. */
+  get certificateBytes(): Uint8Array {
+    return this.#answer.certificate;
+  }
+
+  /** The authority's latest word that this device heard. */
+  get bundle(): PublicBundle {
+    return this.#bundle;
+  }
+
+  /** Ids of revoked devices. */
+  get revoked(): readonly Uint8Array[] {
+    return this.#bundle.revoked;
+  }
+
+  /** Names of the suites that this device has reader keys of. */
+  get readableSuites(): string[] {
+    return this.#answer.keys.filter(({ readerKey }) => readerKey !== undefined).map(({ suite }) => suite);
+  }
+
+  /** Whether a suite was rotated since the keys were issued, so that new messages do not open with them. */
+  get needsRenewal(): boolean {
+    return this.#answer.keys.some(({ suite, generation }) => {
+      const current = this.#bundle.suites.find(({ name }) => name === suite);
+      // hpke's keys are the device's own and outlive rotations.
+      return suite !== "hpke" && current !== undefined && current.generation > generation;
+    });
+  }
+
+  /** Asks for fresh keys. */
+  async requestRenewal(random: RandomBytes): Promise<SentRequest> {
+    return createRequest(this.#crypto, random, this.identity, this.#bundle.exchangeKey, undefined);
+  }
+
+  /** Takes fresh keys from the authority. @throws CoseError as {@link open}, and for an older answer. */
+  async renew(answer: Uint8Array, nonce?: Uint8Array): Promise<void> {
+    const opened = await openAnswer(this.#crypto, this.authorityKey, this.identity.exchangeSecret, nonce, answer);
+    const bundle = verifyBundle(this.#crypto, this.authorityKey, opened.bundle);
+    const issued = verifyBundle(this.#crypto, this.authorityKey, this.#answer.bundle);
+    if (bundle.serial < issued.serial) throw new CoseError("an answer older than the one at hand");
+    this.#certificate = this.#ownCertificate(opened);
+    this.#answer = opened;
+    if (bundle.serial > this.#bundle.serial) this.#bundle = bundle;
+  }
+
+  /** Takes a newer bundle; an older one is left. @returns whether it was newer. @throws CoseError unless signed. */
+  update(bundle: Uint8Array): boolean {
+    const verified = verifyBundle(this.#crypto, this.authorityKey, bundle);
+    if (verified.serial <= this.#bundle.serial) return false;
+    this.#bundle = verified;
+    return true;
+  }
+
+  /** What to wrap with. @throws RangeError for a suite that the authority has not set up. */
+  publisher(suite: string): SuitePublisher {
+    const { parameters, generation } = this.#parameters(suite);
+    const keys = this.#answer.keys.find((keys) => keys.suite === suite);
+    // With symmetric suites the writer's key is of its own generation; nothing newer can be written with it.
+    const hasOwnKey = keys?.writerKey !== undefined;
+    return { parameters, generation: hasOwnKey ? keys.generation : generation, writerKey: keys?.writerKey };
+  }
+
+  /** What to unwrap with; undefined when the device reads nothing with the suite. */
+  reader(suite: string): SuiteReader | undefined {
+    const readerKey = this.#answer.keys.find((keys) => keys.suite === suite)?.readerKey;
+    const current = this.#bundle.suites.find(({ name }) => name === suite);
+    if (readerKey === undefined || current === undefined) return undefined;
+    const { id } = this.#certificate;
+    return { parameters: current.parameters, readerKey, subject: id, exchangeSecret: this.identity.exchangeSecret };
+  }
+
+  #parameters(suite: string): { readonly parameters: Uint8Array; readonly generation: number } {
+    const found = this.#bundle.suites.find(({ name }) => name === suite);
+    if (found === undefined) throw new RangeError(`the authority has not set up "${suite}"`);
+    return found;
+  }
+
+  #ownCertificate(answer: EnrolmentAnswer): Certificate {
+    const certificate = verifyCertificate(this.#crypto, this.authorityKey, answer.certificate);
+    if (!equalBytes(certificate.signingKey, publicIdentity(this.identity).signingKey)) {
+      throw new CoseError("the certificate of another device");
+    }
+    return certificate;
+  }
+}
