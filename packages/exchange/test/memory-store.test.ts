@@ -1,5 +1,5 @@
 import { STORE_CASES, type StoreUnderTest } from "@isthmus/testing/store-compliance";
-import { describe, expect, test } from "vitest";
+import { describe, test } from "vitest";
 import { type Durability, MemoryStore } from "../src/index.js";
 
 function underTest(store: MemoryStore): StoreUnderTest {

@@ -79,8 +79,9 @@ describe("acknowledged means stored", () => {
 
     const restarted = await start(store.crash());
     const again = await restarted.connect({ ...PERSISTENT, clientId: "s" });
+    const taken = take(again, 1);
     await (await restarted.connect()).publish("a", "twice", { qos: 2 });
-    const [next] = await take(again, 1);
+    const [next] = await taken;
     expect(next?.text()).toBe("twice");
   });
 

@@ -41,17 +41,8 @@ export async function openHttpListener(
       refuseUpgrade(socket, problem);
       return;
     }
-    const close = (): void => {
-      socket.destroy();
-    };
-    socket.once("error", close);
     loading ??= createWebSocketServer(options.maximumMessageSize);
-    loading.then((webSockets) => {
-      socket.off("error", close);
-      webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        handleConnection(new WebSocketTransport(webSocket, addressOf(request)));
-      });
-    }, close);
+    upgrade(loading, request, socket, head, handleConnection).catch(() => socket.destroy());
   });
   const bound = await listen(server, options);
   return {
@@ -62,6 +53,23 @@ export async function openHttpListener(
       await closed;
     },
   };
+}
+
+async function upgrade(
+  loading: Promise<WebSocketServer>,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  handleConnection: (transport: Transport) => void,
+): Promise<void> {
+  // The client may go while the first of all is waiting for the module.
+  const destroy = (): unknown => socket.destroy();
+  socket.once("error", destroy);
+  const webSockets = await loading;
+  socket.off("error", destroy);
+  webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+    handleConnection(new WebSocketTransport(webSocket, addressOf(request)));
+  });
 }
 
 async function createWebSocketServer(maxPayload: number): Promise<WebSocketServer> {

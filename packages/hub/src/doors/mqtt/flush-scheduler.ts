@@ -16,7 +16,7 @@ export class FlushScheduler {
   readonly #commit: () => Promise<void> | undefined;
   readonly #handleStoreFailure: (error: unknown) => void;
   #dirty: Flushable[] = [];
-  #immediate: NodeJS.Immediate | undefined;
+  #isArmed = false;
   #isGathering = false;
   /** For each connection that waits for a batch, the number of the last one. */
   readonly #batchByWaiting = new Map<Flushable, number>();
@@ -36,7 +36,9 @@ export class FlushScheduler {
 
   /** Something was written to the store, or to a connection: there is a flush at the end of this turn. */
   arm(): void {
-    if (!this.#isGathering) this.#immediate ??= setImmediate(() => this.flush());
+    if (this.#isGathering || this.#isArmed) return;
+    this.#isArmed = true;
+    setImmediate(() => this.flush());
   }
 
   /** A {@link flush} is sure to follow in this turn of the event loop: nothing need be armed for it. */
@@ -47,7 +49,7 @@ export class FlushScheduler {
   /** Writes what waits. */
   flush(): void {
     this.#isGathering = false;
-    this.#immediate = undefined;
+    this.#isArmed = false;
     const dirty = this.#dirty;
     this.#dirty = [];
     const stored = this.#commit();

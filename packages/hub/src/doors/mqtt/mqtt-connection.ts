@@ -277,11 +277,14 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
         this.#door.log.warn({ client: session.clientId }, "session expiry raised from 0 at DISCONNECT: ignored");
       } else this.#door.changeExpiry(session, expiry);
     }
-    this.#isGraceful = packet.reasonCode !== ReasonCode.disconnectWithWillMessage;
+    // Any other reason leaves the will to be published. [MQTT-3.1.2-10] [MQTT-3.14.4-3]
+    this.#isGraceful = packet.reasonCode === ReasonCode.normalDisconnection;
     this.#close();
   }
 
   handleFailure(failure: ConnectionFailure): void {
+    // What came in before the error came in before the will is due.
+    this.#publishRun();
     this.#door.handleFailed(this, failure);
     this.#close();
   }
@@ -342,6 +345,9 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   #resolveTopic(frame: PublishFrame, properties: Properties | undefined): Topic {
     const { bytes, topicStart, topicEnd } = frame;
     const alias = properties?.topicAlias;
+    if (topicStart === topicEnd && alias === undefined && this.version === 5) {
+      throw new MqttProtocolError(ReasonCode.protocolError, "neither a topic name nor a topic alias"); // 3.3.2.3.4
+    }
     if (topicStart === topicEnd && alias !== undefined && this.#aliases !== undefined) return this.#aliases.get(alias);
     const last = this.#lastTopic;
     const topic = last?.equals(bytes, topicStart, topicEnd)

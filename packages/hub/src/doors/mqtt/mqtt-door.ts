@@ -4,7 +4,7 @@ import type { Transport } from "@isthmus/mqtt";
 import { type ConnectPacket, type Properties, type PublishFrame, ReasonCode, reasonName } from "@isthmus/mqtt/codec";
 import { type ConnectionFailure, OutboxMemory } from "@isthmus/mqtt/session";
 import type { Logger } from "pino";
-import type { Access } from "../../access/access.js";
+import type { Access, Refusal } from "../../access/access.js";
 import type { Clock } from "../../clock.js";
 import type { Metrics } from "../../metrics.js";
 import { BackPressure } from "./back-pressure.js";
@@ -90,7 +90,7 @@ export class MqttDoor implements MqttDoorContext {
 
   /** A client has sent CONNECT: lets it in or turns it away. [MQTT-3.1.4-2] */
   connect(connection: MqttConnection, packet: ConnectPacket): void {
-    const problem = this.#checkClientId(packet);
+    const problem = this.#checkClientId(packet) ?? this.#checkWill(packet);
     const verdict = problem ?? this.access.authenticate(packet);
     if ("reasonCode" in verdict) {
       connection.refuse(verdict.reasonCode, verdict.reason);
@@ -221,7 +221,15 @@ export class MqttDoor implements MqttDoorContext {
     this.#sessions.close();
   }
 
-  #checkClientId(packet: ConnectPacket): { reasonCode: number; reason: string } | undefined {
+  /** The codec has checked the syntax; the limit is ours, and is to be known before the will is due. */
+  #checkWill({ will }: ConnectPacket): Refusal | undefined {
+    const levels = will?.topic.split("/").length ?? 0;
+    if (levels <= this.options.maxTopicLevels) return undefined;
+    const reason = `the will topic has ${levels} levels, more than ${this.options.maxTopicLevels}`;
+    return { reasonCode: ReasonCode.topicNameInvalid, reason };
+  }
+
+  #checkClientId(packet: ConnectPacket): Refusal | undefined {
     const { clientId, protocolVersion, cleanStart } = packet;
     const reasonCode = ReasonCode.clientIdentifierNotValid;
     if (clientId === "" && protocolVersion === 3) return { reasonCode, reason: "MQTT 3.1 needs a client identifier" };

@@ -38,8 +38,13 @@ export class SessionRegistry {
     this.#door = door;
   }
 
-  /** The session for a CONNECT: the one that there is, or a new one. A connection that holds it is closed. */
+  /**
+   * The session for a CONNECT: the one that there is, or a new one. A connection that holds it is closed.
+   *
+   * @throws MqttProtocolError for a will that cannot be published; nothing has changed then.
+   */
   open(packet: ConnectPacket, identity: Identity): OpenedSession {
+    const will = willFromConnect(this.#door, identity, packet);
     const isAssigned = packet.clientId === "";
     const clientId = isAssigned ? this.#assignClientId() : packet.clientId;
     // [MQTT-3.1.4-3]
@@ -52,7 +57,6 @@ export class SessionRegistry {
     const session = isPresent ? existing : new MqttSession(clientId, this.#door);
     this.#sessionByClientId.set(clientId, session);
     this.changeExpiry(session, this.#expiryOf(packet));
-    const will = willFromConnect(this.#door, session, identity, packet);
     if (will !== undefined) this.#willBySession.set(session, will);
     else this.#willBySession.delete(session);
     this.#count();
@@ -123,9 +127,12 @@ export class SessionRegistry {
     this.#count();
   }
 
-  /** What a member of a shared subscription leaves undelivered goes to another member. [MQTT-4.8.2-5] */
+  /**
+   * What a member of a shared subscription leaves undelivered goes to another member, unless it is a QoS 2 message that
+   * the first one may have got. [MQTT-4.8.2-5]
+   */
   #passOn(session: MqttSession, entry: OutboundEntry<MqttMessage>): void {
-    if (!(entry.tag instanceof SharedGroup)) return;
+    if (!(entry.tag instanceof SharedGroup) || (entry.qos === 2 && entry.isSent)) return;
     const delivery = entry.tag.pick(session);
     delivery?.receiver.deliver(entry.message, delivery);
   }
@@ -134,7 +141,7 @@ export class SessionRegistry {
     const will = this.#willBySession.get(session);
     if (will === undefined) return;
     this.#willBySession.delete(session);
-    will.publish();
+    will.publish(session.origin);
   }
 
   #expiryOf(packet: ConnectPacket): number {
