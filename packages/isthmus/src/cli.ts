@@ -9,6 +9,7 @@ interface CommandEntry {
 /** Every command, in the order in which the help lists them. */
 const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   serve: { summary: "run the hub", load: () => import("./commands/serve.js") },
+  bench: { summary: "measure a broker", load: () => import("./commands/bench.js") },
 };
 
 const EXIT_USAGE = 1;
