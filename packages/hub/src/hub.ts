@@ -57,6 +57,7 @@ export class Hub {
   #mqtt: Listener | undefined;
   #http: Listener | undefined;
   #isReady = false;
+  readonly #ending = new AbortController();
   #closing: Promise<void> | undefined;
 
   constructor(options: HubOptions) {
@@ -121,15 +122,17 @@ export class Hub {
   }
 
   /**
-   * A client of this hub in this process: no socket, the same protocol and the same rules.
+   * A client of this hub in this process: no socket, the same protocol and the same rules. It ends with the hub.
    *
    * @throws RefusedError when the hub does not let it in.
    */
   async connect(options: Omit<ConnectOptions, "transport"> = {}): Promise<Client> {
     // A hub that is only served over sockets need not load the client.
     const { connect, memoryTransportPair } = await import("@isthmus/mqtt");
+    const ending = this.#ending.signal;
     return connect("mqtt://in-process", {
       ...options,
+      signal: options.signal === undefined ? ending : AbortSignal.any([options.signal, ending]),
       transport: () => {
         const [near, far] = memoryTransportPair();
         this.#mqttDoor.open(far, "in-process");
@@ -147,6 +150,7 @@ export class Hub {
   async #close(): Promise<void> {
     this.#isReady = false;
     const listenersClosed = this.#mqtt?.close();
+    this.#ending.abort(new Error("the hub was closed"));
     await this.#mqttDoor.close(CLOSE_GRACE_MS);
     await listenersClosed;
     await this.#http?.close();

@@ -1,1 +1,2 @@
 export { createHub, Hub, type HubOptions, ListenError, type ListenOptions, type OpenDoor } from "@isthmus/hub";
+export { type Client, connect, type ConnectOptions, type Message } from "@isthmus/mqtt";
