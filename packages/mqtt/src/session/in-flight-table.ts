@@ -63,6 +63,11 @@ export class InFlightTable<E extends Numbered> {
     this.#size--;
   }
 
+  /** Calls `visit` for each entry, in no particular order. */
+  forEach(visit: (entry: E) => void): void {
+    for (const entry of this.#slots) if (entry !== undefined) visit(entry);
+  }
+
   /** All entries, in the order in which they were added. */
   inOrder(): E[] {
     return this.#slots.filter((entry) => entry !== undefined).sort((a, b) => a.order - b.order);

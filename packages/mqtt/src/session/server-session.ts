@@ -25,7 +25,8 @@ export type OutboundState = "waiting" | "published" | "released";
 
 /** One QoS 1 or 2 message on its way to one client. */
 export class OutboundEntry<M extends Publication> implements Numbered {
-  readonly message: M;
+  /** May be replaced by an equal one that owns its bytes. */
+  message: M;
   readonly qos: 1 | 2;
   readonly retain: boolean;
   readonly identifiers: readonly number[] | undefined;
@@ -232,6 +233,11 @@ export class ServerSession<M extends Publication> {
       else this.#push(entry);
     }
     for (const packetIdentifier of inbound) (this.#inbound ??= new Set()).add(packetIdentifier);
+  }
+
+  /** Replaces what is in flight by what `detach` gives for it: a client that does not acknowledge holds no buffers. */
+  detachInFlight(detach: (message: M) => M): void {
+    this.#window.forEach((entry) => (entry.message = detach(entry.message)));
   }
 
   /** What is on its way: in flight in the order of sending, then what waits. */

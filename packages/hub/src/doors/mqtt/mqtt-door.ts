@@ -12,10 +12,14 @@ import { AdaptivePoller } from "./adaptive-poller.js";
 import { FlushScheduler } from "./flush-scheduler.js";
 import { checkPublication } from "./check-publication.js";
 import { MqttConnection } from "./mqtt-connection.js";
+import type { MqttMessage } from "./mqtt-message.js";
 import type { MqttDoorOptions } from "./mqtt-options.js";
 import type { MqttSession } from "./mqtt-session.js";
 import { SessionJournal } from "./session-journal.js";
 import { SessionRegistry } from "./session-registry.js";
+
+/** How long a message in flight may hold the buffer that it came in. */
+const SWEEP_MS = 1000;
 
 /** What the MQTT door shares with the rest of the hub. */
 export interface MqttDoorContext {
@@ -43,6 +47,7 @@ export class MqttDoor implements MqttDoorContext {
   readonly journal: SessionJournal | undefined;
   readonly #connections = new Set<MqttConnection>();
   readonly #sessions: SessionRegistry;
+  readonly #sweepTimer: NodeJS.Timeout;
   #isClosed = false;
   #whenEmpty: (() => void) | undefined;
 
@@ -65,6 +70,7 @@ export class MqttDoor implements MqttDoorContext {
       (error) => this.log.fatal({ err: error }, "the store has failed: nothing is acknowledged any more"),
     );
     this.#sessions = new SessionRegistry(this);
+    this.#sweepTimer = setInterval(() => this.#sweep(), SWEEP_MS).unref();
     if (this.journal !== undefined) this.#sessions.restore(this.journal.load());
   }
 
@@ -210,6 +216,7 @@ export class MqttDoor implements MqttDoorContext {
   /** Tells every client that the server goes, and waits for the connections to close. */
   async close(graceMs: number): Promise<void> {
     this.#isClosed = true;
+    clearInterval(this.#sweepTimer);
     const isEmpty = new Promise<void>((resolve) => (this.#whenEmpty = resolve));
     for (const connection of this.#connections) {
       connection.disconnect(ReasonCode.serverShuttingDown, "the server is shutting down");
@@ -219,6 +226,13 @@ export class MqttDoor implements MqttDoorContext {
     for (const connection of this.#connections) connection.destroy();
     this.backPressure.close();
     this.#sessions.close();
+  }
+
+  /** What is still in flight lets go of the network buffers that it came in. */
+  #sweep(): void {
+    for (const { session } of this.#connections) {
+      if (session !== undefined && session.flow.inFlightCount > 0) session.flow.detachInFlight(detach);
+    }
   }
 
   /** The codec has checked the syntax; the limit is ours, and is to be known before the will is due. */
@@ -241,6 +255,10 @@ export class MqttDoor implements MqttDoorContext {
     if (size <= this.options.maxClientIdBytes) return undefined;
     return { reasonCode, reason: `client identifier of ${size} bytes exceeds ${this.options.maxClientIdBytes}` };
   }
+}
+
+function detach(message: MqttMessage): MqttMessage {
+  return message.detach();
 }
 
 function delay(milliseconds: number): Promise<void> {

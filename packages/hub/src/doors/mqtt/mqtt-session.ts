@@ -91,6 +91,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     this.connection = undefined;
     this.#backlogs = [];
     this.flow.detach();
+    this.flow.detachInFlight((message) => message.detach());
     this.#door.backPressure.relieve(this);
   }
 
