@@ -1,4 +1,4 @@
-import type { Store } from "@isthmus/exchange";
+import type { ExchangeOptions, Store } from "@isthmus/exchange";
 import type { Logger } from "pino";
 import type { MqttDoorOptions } from "./doors/mqtt/mqtt-options.js";
 
@@ -10,6 +10,10 @@ export interface ListenOptions {
   readonly port: number;
 }
 
+/** Every limit has a default: docs/limits.md tells what happens beyond. */
+export type Limits = Partial<MqttDoorOptions> &
+  Pick<ExchangeOptions, "maxRetainedMessages" | "maxRetainedBytes" | "topicCacheSize">;
+
 /** What {@link createHub} takes. A door without options stays closed; a hub without doors serves its own process. */
 export interface HubOptions {
   /** MQTT over TCP. */
@@ -20,8 +24,8 @@ export interface HubOptions {
    * Whether clients without a user name are let in. Default: true while all doors listen on loopback addresses only.
    */
   readonly allowAnonymous?: boolean | undefined;
-  /** Limits of MQTT connections and sessions, see {@link MqttDoorOptions}. */
-  readonly limits?: Partial<MqttDoorOptions> | undefined;
+  /** Limits of connections, sessions and retained messages, see {@link Limits}. */
+  readonly limits?: Limits | undefined;
   /** Where retained messages are kept. Without one they live as long as the hub. */
   readonly store?: Store | undefined;
   /** A pino logger. Default: silent. */

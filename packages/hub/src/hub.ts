@@ -68,6 +68,7 @@ export class Hub {
     const limits = { ...MQTT_DEFAULTS, ...options.limits };
     this.#maximumPacketSize = limits.maximumPacketSize;
     this.exchange = new Exchange({
+      ...options.limits,
       store: options.store,
       parseTopic: (bytes, start, end) =>
         parseTopicNameBytes(bytes, start, end, { maximumLevels: limits.maxTopicLevels }),
