@@ -4,6 +4,8 @@ import type { Scenario } from "./scenarios.js";
 const FIELDS = {
   publishers: "publishers",
   subscribers: "subscribers",
+  "topics-per-publisher": "topicsPerPublisher",
+  "messages-per-write": "messagesPerWrite",
   qos: "qos",
   payload: "payloadSize",
   connections: "connections",

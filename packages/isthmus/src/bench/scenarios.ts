@@ -6,6 +6,10 @@ export interface ThroughputScenario {
   /** With as many subscribers as publishers each pair has a topic of its own, else all share one. */
   readonly publishers: number;
   readonly subscribers: number;
+  /** Topics that a publisher goes round, message by message; its subscriber has one filter with `#` for them. */
+  readonly topicsPerPublisher: number;
+  /** Most messages that a QoS 0 publisher hands to the system at a time; the batch that 32 KiB hold if that is less. */
+  readonly messagesPerWrite: number;
   readonly qos: QoS;
   readonly payloadSize: number;
   readonly version: ProtocolVersion;
@@ -57,6 +61,8 @@ const PAIR: ThroughputScenario = {
   type: "throughput",
   publishers: 1,
   subscribers: 1,
+  topicsPerPublisher: 1,
+  messagesPerWrite: 1000,
   qos: 0,
   payloadSize: 64,
   version: 4,
@@ -71,6 +77,10 @@ export const SCENARIOS = {
   "10:10": PAIRS,
   "fan-out": FAN_OUT,
   "fan-in": FAN_IN,
+  // Neighbouring messages differ in topic: no broker can treat a run of them as one.
+  "many-topics": { ...PAIRS, topicsPerPublisher: 1000 },
+  // One system call a message on both sides, as from a hundred clients that have one thing to say at a time.
+  "single-writes": { ...PAIR, publishers: 100, subscribers: 100, messagesPerWrite: 1 },
   "1:1-qos1": { ...PAIR, qos: 1 },
   "1:1-qos2": { ...PAIR, qos: 2 },
   "10:10-qos1": { ...PAIRS, qos: 1 },
@@ -84,6 +94,7 @@ export const SCENARIOS = {
   "10:10-v5": { ...PAIRS, version: 5 },
   "fan-out-v5": { ...FAN_OUT, version: 5 },
   "10:10-qos1-v5": { ...PAIRS, qos: 1, version: 5 },
+  "many-topics-v5": { ...PAIRS, topicsPerPublisher: 1000, version: 5 },
   "10:10-qos2-v5": { ...PAIRS, qos: 2, version: 5 },
   "latency-qos0": { type: "latency", qos: 0, payloadSize: 64, version: 4 },
   "latency-qos1": { type: "latency", qos: 1, payloadSize: 64, version: 4 },

@@ -28,22 +28,20 @@ export async function measureThroughput(
 ): Promise<LoadResult> {
   const fleet = new Fleet(broker, scenario.version, options);
   try {
-    const topicCount = scenario.publishers === scenario.subscribers ? scenario.publishers : 1;
-    const topics = Array.from({ length: topicCount }, (_, i) => `bench/${fleet.runName}/${String(i).padStart(4, "0")}`);
-    const frames = topics.map((topic) => framesOf(topic, scenario));
-    const load = new Load(fleet, scenario.subscribers / topicCount);
+    const groupCount = scenario.publishers === scenario.subscribers ? scenario.publishers : 1;
+    const groups = Array.from({ length: groupCount }, (_, i) => createGroup(`bench/${fleet.runName}/${i}`, scenario));
+    const load = new Load(fleet, scenario.subscribers / groupCount);
 
     const subscribing = await fleet.openMany(scenario.subscribers);
     for (const [i, connection] of subscribing.entries()) {
-      const subscriber = new Subscriber(connection, frames[0]?.frameSize ?? 0, load.wake);
+      const { filter, frameSize } = groupOf(groups, i);
+      const subscriber = new Subscriber(connection, frameSize, load.wake);
       connection.role = subscriber;
       load.addSubscriber(subscriber);
-      await fleet.during(connection.subscribe([topics[i % topicCount] ?? ""], scenario.qos));
+      await fleet.during(connection.subscribe([filter], scenario.qos));
     }
     for (const [i, connection] of (await fleet.openMany(scenario.publishers)).entries()) {
-      const batch = frames[i % topicCount];
-      if (!batch) continue;
-      const publisher = createPublisher(connection, batch, scenario, load.wake);
+      const publisher = createPublisher(connection, groupOf(groups, i), scenario, load.wake);
       connection.role = publisher;
       load.addPublisher(publisher);
     }
@@ -53,19 +51,46 @@ export async function measureThroughput(
   }
 }
 
-function framesOf(topic: string, scenario: ThroughputScenario): FrameBatch {
-  const { frameSize } = publishFrames([topic], scenario);
-  const count = scenario.qos === 0 ? BATCH_SIZE / frameSize : Math.min(RING_COUNT, RING_SIZE / frameSize);
-  return publishFrames(new Array<string>(Math.max(1, Math.floor(count))).fill(topic), scenario);
+/** Publishers and subscribers that share topics: a pair of them, or all. */
+interface Group {
+  readonly filter: string;
+  /** For QoS 0 batches to be written in turn, for QoS 1 and 2 the one ring of a window. */
+  readonly batches: readonly [FrameBatch, ...FrameBatch[]];
+  readonly frameSize: number;
+}
+
+function groupOf(groups: readonly Group[], index: number): Group {
+  const group = groups[index % groups.length];
+  if (!group) throw new RangeError("there are no groups");
+  return group;
+}
+
+function createGroup(base: string, scenario: ThroughputScenario): Group {
+  const { topicsPerPublisher, messagesPerWrite, qos } = scenario;
+  const topics = Array.from({ length: topicsPerPublisher }, (_, i) =>
+    topicsPerPublisher === 1 ? base : `${base}/${String(i).padStart(6, "0")}`,
+  );
+  const { frameSize } = publishFrames(topics.slice(0, 1), scenario);
+  const most =
+    qos === 0 ? Math.min(messagesPerWrite, BATCH_SIZE / frameSize) : Math.min(RING_COUNT, RING_SIZE / frameSize);
+  const count = Math.max(1, Math.floor(most));
+  const batch = (first: number): FrameBatch =>
+    publishFrames(
+      Array.from({ length: count }, (_, i) => topics[(first + i) % topicsPerPublisher] ?? base),
+      scenario,
+    );
+  const batchCount = qos === 0 ? Math.ceil(topicsPerPublisher / count) : 1;
+  const others = Array.from({ length: batchCount - 1 }, (_, i) => batch((i + 1) * count));
+  return { filter: topicsPerPublisher === 1 ? base : `${base}/#`, batches: [batch(0), ...others], frameSize };
 }
 
 function createPublisher(
   connection: BenchConnection,
-  frames: FrameBatch,
+  { batches }: Group,
   { qos }: ThroughputScenario,
   wake: () => void,
 ): Publisher {
   return qos === 0
-    ? new FloodPublisher(connection, [frames], wake)
-    : new WindowPublisher(connection, frames, qos, WINDOW, wake);
+    ? new FloodPublisher(connection, batches, wake)
+    : new WindowPublisher(connection, batches[0], qos, WINDOW, wake);
 }

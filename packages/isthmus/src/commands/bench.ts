@@ -26,6 +26,7 @@ URL is ${DEFAULT_URL} unless given.
 
 Change a scenario's numbers:
   --publishers N  --subscribers N  --qos 0|1|2  --payload BYTES  --protocol-version 4|5
+  --topics-per-publisher N  --messages-per-write N
   --connections N (idle)  --concurrency N (connect-storm)  --subscriptions N (subscriptions)
 
 Scenarios:
@@ -104,6 +105,8 @@ function parseFlags(args: readonly string[]) {
       json: { type: "boolean", default: false },
       publishers: { type: "string" },
       subscribers: { type: "string" },
+      "topics-per-publisher": { type: "string" },
+      "messages-per-write": { type: "string" },
       qos: { type: "string" },
       payload: { type: "string" },
       "protocol-version": { type: "string" },
