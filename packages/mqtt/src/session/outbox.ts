@@ -100,14 +100,20 @@ export class Outbox {
       this.#dropTail();
       return transport.write(only);
     }
+    const segments = this.take();
+    const [first] = segments;
+    if (first === undefined) return true;
+    return segments.length === 1 ? transport.write(first) : transport.writeAll(segments);
+  }
+
+  /** Removes and returns all that waits, to be written later. */
+  take(): Uint8Array[] {
     if (this.#tail !== undefined) this.#sealTail();
     this.#sealStaging();
     const segments = this.#segments;
     this.#segments = [];
     this.#sealed = 0;
-    const [first] = segments;
-    if (first === undefined) return true;
-    return segments.length === 1 ? transport.write(first) : transport.writeAll(segments);
+    return segments;
   }
 
   /** Forgets all that waits: the connection is gone. */

@@ -1,6 +1,13 @@
 /** Something with bytes that wait to be written. */
 export interface Flushable {
+  /** Writes what waits. */
   flush(): void;
+  /** Keeps what waits apart until {@link release}; what comes after it is scheduled anew. */
+  setAside(): void;
+  /** Writes what was set aside first. */
+  release(): void;
+  /** Whether something is set aside, so that later output waits behind it. */
+  readonly hasSetAside: boolean;
   /** True when what waits tells of something that the store must hold first: an acknowledgement, a QoS 2 step. */
   mustBeStoredFirst: boolean;
 }
@@ -9,8 +16,8 @@ export interface Flushable {
  * Writes once per connection and turn of the event loop: what the packets of all sockets that were readable in this
  * turn have caused is gathered first.
  *
- * Acknowledged means stored: with a durable store, connections whose output depends on this turn's batch are written
- * when the batch is safe, the others at once. Order within a connection is kept, for later output waits as well.
+ * Acknowledged means stored: with a durable store, output that tells of this turn's batch is set aside and written when
+ * that batch is safe, the other at once. Order within a connection is kept: what comes later waits as well.
  */
 export class FlushScheduler {
   readonly #commit: () => Promise<void> | undefined;
@@ -18,9 +25,8 @@ export class FlushScheduler {
   #dirty: Flushable[] = [];
   #isArmed = false;
   #isGathering = false;
-  /** For each connection that waits for a batch, the number of the last one. */
-  readonly #batchByWaiting = new Map<Flushable, number>();
-  #batch = 0;
+  /** The connections that set something aside for the youngest batch, once for each time. */
+  #latestBatch: Flushable[] = [];
 
   /** @param commit ends the turn's batch; undefined when nothing is to be waited for. */
   constructor(commit: () => Promise<void> | undefined, handleStoreFailure: (error: unknown) => void) {
@@ -53,31 +59,30 @@ export class FlushScheduler {
     const dirty = this.#dirty;
     this.#dirty = [];
     const stored = this.#commit();
-    if (stored === undefined && this.#batchByWaiting.size === 0) {
-      for (const connection of dirty) connection.flush();
-      return;
-    }
-    this.#flushInOrder(dirty, stored);
-  }
-
-  #flushInOrder(dirty: readonly Flushable[], stored: Promise<void> | undefined): void {
-    const batch = stored === undefined ? this.#batch : ++this.#batch;
+    if (stored !== undefined) this.#beginBatch(stored);
     for (const connection of dirty) {
-      const isHeldBack = connection.mustBeStoredFirst && stored !== undefined;
-      if (isHeldBack || this.#batchByWaiting.has(connection)) this.#batchByWaiting.set(connection, batch);
+      const mustWait = stored !== undefined && connection.mustBeStoredFirst;
+      if (mustWait || connection.hasSetAside) this.#setAside(connection);
       else connection.flush();
     }
-    stored?.then(
-      () => this.#handleStored(batch),
+  }
+
+  /** A batch is on its way to the disk: what is set aside from now on waits for it. */
+  #beginBatch(stored: Promise<void>): void {
+    const batch: Flushable[] = [];
+    this.#latestBatch = batch;
+    stored.then(
+      () => releaseAll(batch),
       (error: unknown) => this.#handleStoreFailure(error),
     );
   }
 
-  #handleStored(batch: number): void {
-    for (const [connection, waitsFor] of this.#batchByWaiting) {
-      if (waitsFor > batch) continue;
-      this.#batchByWaiting.delete(connection);
-      connection.flush();
-    }
+  #setAside(connection: Flushable): void {
+    connection.setAside();
+    this.#latestBatch.push(connection);
   }
+}
+
+function releaseAll(batch: readonly Flushable[]): void {
+  for (const connection of batch) connection.release();
 }

@@ -20,6 +20,7 @@ import {
 } from "@isthmus/mqtt/codec";
 import {
   type ConnectionFailure,
+  Fifo,
   Outbox,
   ServerConnection,
   type ServerConnectionOwner,
@@ -58,6 +59,9 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   readonly #core: ServerConnection;
   #timer: NodeJS.Timeout | undefined;
   #isFlushScheduled = false;
+  /** What waits for the store, oldest first; made when first needed. */
+  #setAside: Fifo<readonly Uint8Array[]> | undefined;
+  #setAsideBytes = 0;
   #isTransportCongested = false;
   #isClosing = false;
   #isGraceful = false;
@@ -98,7 +102,8 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
 
   /** Bytes that wait to be taken by the client. */
   get unsentBytes(): number {
-    return this.outbox.pendingBytes + (this.#isTransportCongested ? this.#transport.bufferedBytes : 0);
+    const waiting = this.outbox.pendingBytes + this.#setAsideBytes;
+    return waiting + (this.#isTransportCongested ? this.#transport.bufferedBytes : 0);
   }
 
   /** False once so much waits that whoever publishes to this client should wait as well. */
@@ -117,6 +122,8 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     this.#core.receiveBytes(clock.tick().monotonic, bytes);
     this.#publishRun();
     if (isLone) flushScheduler.flush();
+    // A retained message may be all that came, and nobody's to be told.
+    else if (this.#door.journal !== undefined) flushScheduler.arm();
     poller.handleAnswered(this, clock.monotonic);
   }
 
@@ -132,6 +139,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     this.#isClosing = true;
     this.#core.close();
     this.outbox.clear();
+    this.#setAside = undefined;
     this.#door.handleClosed(this, error, this.#isGraceful);
   }
 
@@ -142,10 +150,35 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   }
 
   flush(): void {
+    const wasRoomy = this.isRoomy;
     this.#isFlushScheduled = false;
     this.mustBeStoredFirst = false;
     this.#isTransportCongested = !this.outbox.flush(this.#transport);
     if (this.#isClosing) this.#transport.end();
+    else if (!wasRoomy) this.#resumeIfRoomy();
+  }
+
+  get hasSetAside(): boolean {
+    return this.#setAside !== undefined && this.#setAside.length > 0;
+  }
+
+  setAside(): void {
+    this.#isFlushScheduled = false;
+    this.mustBeStoredFirst = false;
+    this.#setAsideBytes += this.outbox.pendingBytes;
+    this.#setAside ??= new Fifo();
+    this.#setAside.push(this.outbox.take());
+  }
+
+  release(): void {
+    const segments = this.#setAside?.shift();
+    // The connection may have gone meanwhile.
+    if (segments === undefined) return;
+    const wasRoomy = this.isRoomy;
+    for (const { length } of segments) this.#setAsideBytes -= length;
+    if (segments.length > 0) this.#isTransportCongested = !this.#transport.writeAll(segments);
+    if (this.#isClosing && !this.hasSetAside && !this.#isFlushScheduled) this.#transport.end();
+    else if (!wasRoomy) this.#resumeIfRoomy();
   }
 
   pauseReading(): void {
@@ -371,6 +404,11 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     write(this.outbox.staging, at, packetIdentifier, code);
     this.mustBeStoredFirst = true;
     this.scheduleFlush();
+  }
+
+  /** The transport took all at once: no drain will follow that sets going what has waited for room. */
+  #resumeIfRoomy(): void {
+    if (this.isRoomy) this.session?.pump();
   }
 
   #close(): void {

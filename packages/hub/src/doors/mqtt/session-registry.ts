@@ -83,6 +83,7 @@ export class SessionRegistry {
     session.journal?.saveSession(session, this.#door.clock.epoch);
     if (session.expiryMs === 0) this.#end(session);
     else if (Number.isFinite(session.expiryMs)) this.#schedule({ type: "expire", session }, now + session.expiryMs);
+    this.#door.flushScheduler.arm();
   }
 
   /** Puts back what the store remembers. Called once, before the first CONNECT. */
