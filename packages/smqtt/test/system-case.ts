@@ -43,8 +43,7 @@ export async function createSystem(suiteNames: readonly string[], from = 1) {
     new Sealer({
       suite: suites.get(suite) ?? pskSuite(),
       publisher: () => membership.publisher(suite),
-      certificate: membership.certificate,
-      certificateBytes: membership.certificateBytes,
+      certificate: () => ({ certificate: membership.certificate, bytes: membership.certificateBytes }),
       signingSecret: membership.identity.signingSecret,
       crypto: nodeCrypto,
       random,

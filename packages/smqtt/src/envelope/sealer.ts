@@ -22,9 +22,8 @@ export interface SealerOptions {
   readonly suite: Suite;
   /** Asked at each new wrap, so that a newer bundle counts from then on. */
   readonly publisher: () => SuitePublisher;
-  readonly certificate: Certificate;
-  /** The certificate as the authority signed it. */
-  readonly certificateBytes: Uint8Array;
+  /** The certificate at hand, parsed and as the authority signed it; asked for at each new wrap. */
+  readonly certificate: () => { readonly certificate: Certificate; readonly bytes: Uint8Array };
   /** Ed25519 private key that the certificate belongs to. */
   readonly signingSecret: Uint8Array;
   readonly crypto: CryptoBackend;
@@ -74,7 +73,8 @@ export class Sealer {
    * @throws WrapError when the suite cannot wrap for the target, or the certificate does not permit it.
    */
   async obtain(topic: string, policy: string | undefined, now: number): Promise<ContentKey> {
-    const { suite, publisher, certificate } = this.#options;
+    const { suite, publisher } = this.#options;
+    const { certificate } = this.#options.certificate();
     // Readers would refuse it: better the publisher learns.
     if (!permitsPublish(certificate, topic, now))
       throw new WrapError(`"${topic}" is not for this certificate to publish`);
@@ -104,7 +104,8 @@ export class Sealer {
   }
 
   async #renew(topic: string, policy: string | undefined, now: number): Promise<ContentKey> {
-    const { suite, certificateBytes, signingSecret, certificate, crypto, random } = this.#options;
+    const { suite, signingSecret, crypto, random } = this.#options;
+    const { certificate, bytes: certificateBytes } = this.#options.certificate();
     const { algorithm = "A256GCM", countersign = false, epochSeconds = EPOCH_SECONDS } = this.#options;
     const publisher = this.#options.publisher();
     const created = Math.floor(now);

@@ -1,1 +1,2 @@
 export { nodeCrypto } from "./node-crypto.js";
+export { createWorkerSuites, WorkerBusyError, type WorkerSuites, type WorkerSuitesOptions } from "./worker-suites.js";

@@ -39,7 +39,7 @@ export function cpAbeSuite<P, Q, T>(
       return { master, readerKey, writerKey: undefined };
     },
     rotate: async (master) => ({ ...master, generation: master.generation + 1 }),
-    scope: (_publisher, { policy }) => requirePolicy(policy),
+    scope: cpAbeScope,
     wrap: async (publisher, { policy, time }, context, random) => {
       const access = allOf([
         parsePolicy(requirePolicy(policy)),
@@ -56,6 +56,9 @@ export function cpAbeSuite<P, Q, T>(
     unwrap: async (reader, wrap, context) => wrapper.unwrap(reader, wrap, context),
   };
 }
+
+/** A content key is of one policy, whatever the topic. */
+export const cpAbeScope: Suite["scope"] = (_publisher, { policy }) => requirePolicy(policy);
 
 function requirePolicy(policy: string | undefined): string {
   if (policy === undefined) throw new WrapError("cp-abe needs a policy that says who may read");

@@ -41,7 +41,7 @@ export function kpAbeSuite<P, Q, T>(
       return { master, readerKey, writerKey: undefined };
     },
     rotate: async (master) => ({ ...master, generation: master.generation + 1 }),
-    scope: (_publisher, { topic }) => topic,
+    scope: kpAbeScope,
     wrap: async (publisher, { topic, time }, context, random) => {
       const attributes = topicAttributes(topic);
       if (topic.split("/").length > MAX_TOPIC_LEVELS) {
@@ -53,3 +53,6 @@ export function kpAbeSuite<P, Q, T>(
     unwrap: async (reader, wrap, context) => wrapper.unwrap(reader, wrap, context),
   };
 }
+
+/** A content key is of one topic. */
+export const kpAbeScope: Suite["scope"] = (_publisher, { topic }) => topic;

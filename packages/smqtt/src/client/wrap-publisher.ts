@@ -1,0 +1,86 @@
+import { toHex } from "@isthmus/bytes";
+import type { ContentKey } from "../envelope/content-key.js";
+import { CoseError } from "../envelope/cose-parameters.js";
+import { WRAP_TOPIC_PREFIX } from "../envelope/key-id.js";
+import { parseSign1 } from "../envelope/sign1.js";
+import { parseWrapPayload } from "../envelope/wrap-message.js";
+import type { PlainClient, PlainSubscription } from "./plain-client.js";
+
+/** Publishes the wraps of a publisher's keys before their first message, and clears them when nobody needs them. */
+export class WrapPublisher {
+  readonly #client: PlainClient;
+  readonly #publisherId: Uint8Array;
+  readonly #now: () => number;
+  /** Seconds after its expiry that a wrap stays. */
+  readonly #keepSeconds: number;
+  readonly #publishedByKey = new WeakMap<ContentKey, Promise<void>>();
+  /** Topic of each own wrap on the broker, to when its key expires. */
+  readonly #expiresByTopic = new Map<string, number>();
+  #inventory: Promise<PlainSubscription> | undefined;
+
+  constructor(client: PlainClient, publisherId: Uint8Array, now: () => number, keepSeconds: number) {
+    this.#client = client;
+    this.#publisherId = publisherId;
+    this.#now = now;
+    this.#keepSeconds = keepSeconds;
+  }
+
+  /** Resolves when the broker has the wrap of `key`. */
+  async publish(key: ContentKey): Promise<void> {
+    const published = this.#publishedByKey.get(key) ?? this.#publishOnce(key);
+    this.#publishedByKey.set(key, published);
+    try {
+      await published;
+    } catch (cause) {
+      this.#publishedByKey.delete(key); // the next message tries again
+      throw cause;
+    }
+  }
+
+  async close(): Promise<void> {
+    await (await this.#inventory)?.close();
+  }
+
+  async #publishOnce(key: ContentKey): Promise<void> {
+    this.#inventory ??= this.#takeInventory();
+    await this.#client.publish(key.wrapTopic, key.wrapMessage, { qos: 1, retain: true });
+    this.#expiresByTopic.set(key.wrapTopic, key.expires);
+    await this.#clearExpired();
+  }
+
+  /** What earlier runs of this publisher left on the broker comes in here. */
+  async #takeInventory(): Promise<PlainSubscription> {
+    const subscription = await this.#client.subscribe(`${WRAP_TOPIC_PREFIX}/${toHex(this.#publisherId)}/+`, { qos: 1 });
+    void this.#note(subscription);
+    return subscription;
+  }
+
+  async #note(subscription: PlainSubscription): Promise<void> {
+    try {
+      for await (const { topic, payload } of subscription) {
+        if (payload.length === 0) this.#expiresByTopic.delete(topic);
+        else this.#expiresByTopic.set(topic, expiryOf(payload));
+      }
+    } catch {
+      // The connection is gone for good; whoever publishes next will hear it.
+    }
+  }
+
+  async #clearExpired(): Promise<void> {
+    for (const [topic, expires] of this.#expiresByTopic) {
+      if (expires + this.#keepSeconds >= this.#now()) continue;
+      this.#expiresByTopic.delete(topic);
+      await this.#client.publish(topic, new Uint8Array(0), { qos: 1, retain: true });
+    }
+  }
+}
+
+/** When the key of a wrap message expires; what is none is done with. */
+function expiryOf(wrapMessage: Uint8Array): number {
+  try {
+    return parseWrapPayload(parseSign1(wrapMessage).payload).expires;
+  } catch (cause) {
+    if (!(cause instanceof CoseError)) throw cause;
+    return 0;
+  }
+}
