@@ -8,7 +8,7 @@ import { MqttDoor } from "./doors/mqtt/mqtt-door.js";
 import { MQTT_DEFAULTS } from "./doors/mqtt/mqtt-options.js";
 import type { HubOptions, ListenOptions } from "./hub-options.js";
 import { openHttpListener } from "./listeners/http-listener.js";
-import type { Listener } from "./listeners/listener.js";
+import { isLoopback, type Listener } from "./listeners/listener.js";
 import { openTcpListener } from "./listeners/tcp-listener.js";
 import { Metrics } from "./metrics.js";
 
@@ -150,7 +150,7 @@ export class Hub {
 
   async #close(): Promise<void> {
     this.#isReady = false;
-    const listenersClosed = this.#mqtt?.close();
+    const listenersClosed = Promise.all([this.#mqtt?.close(), this.#http?.close()]);
     this.#ending.abort(new Error("the hub was closed"));
     await this.#mqttDoor.close(CLOSE_GRACE_MS);
     await listenersClosed;
@@ -182,8 +182,4 @@ function chooseAccess({ mqtt, http, allowAnonymous }: HubOptions): Access {
     );
   }
   return new AnonymousAccess(allowAnonymous ?? true, reachable === undefined);
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }

@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Transport } from "@isthmus/mqtt";
 import { formatAddress, WebSocketTransport } from "@isthmus/mqtt/transport-node";
 import type { WebSocketServer } from "ws";
-import { type Address, closeServer, listen, type Listener } from "./listener.js";
+import { type Address, closeServer, isLoopback, listen, type Listener } from "./listener.js";
 
 export interface HttpListenerOptions extends Address {
   /** The largest WebSocket message taken, in bytes. */
@@ -88,7 +88,7 @@ interface Problem {
 }
 
 function checkUpgrade(options: HttpListenerOptions, request: IncomingMessage): Problem | undefined {
-  const { pathname } = new URL(request.url ?? "/", "http://hub");
+  const pathname = pathOf(request);
   if (pathname !== WEB_SOCKET_PATH) {
     return { status: "404 Not Found", reason: `no WebSocket at ${pathname}: MQTT is at ${WEB_SOCKET_PATH}` };
   }
@@ -99,23 +99,31 @@ function checkUpgrade(options: HttpListenerOptions, request: IncomingMessage): P
   return undefined;
 }
 
-/** Any page in a browser can open a WebSocket to this machine; only those of its own are let in unasked. */
+/**
+ * Any page in a browser can open a WebSocket to this machine; only those of its own are let in unasked.
+ *
+ * A page of the host that the request names is let in only where other machines can be meant: on a loopback address it
+ * is a stranger's, whose host name was pointed here.
+ */
 function isOriginAllowed(options: HttpListenerOptions, request: IncomingMessage, origin: string): boolean {
   if (options.allowedOrigins.includes(origin) || options.allowedOrigins.includes("*")) return true;
   if (!URL.canParse(origin)) return false;
   const { host, hostname } = new URL(origin);
-  return host === request.headers.host || ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
+  if (["localhost", "127.0.0.1", "[::1]"].includes(hostname)) return true;
+  return !isLoopback(options.host) && host === request.headers.host;
 }
 
 function refuseUpgrade(socket: Duplex, { status, reason }: Problem): void {
   socket.on("error", () => socket.destroy());
+  // The client may leave its side open.
+  socket.on("finish", () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`,
   );
 }
 
 function answer(options: HttpListenerOptions, request: IncomingMessage, response: ServerResponse): void {
-  const { pathname } = new URL(request.url ?? "/", "http://hub");
+  const pathname = pathOf(request);
   if (request.method !== "GET" && request.method !== "HEAD") {
     reply(response, 405, `${request.method} is not allowed here\n`);
     return;
@@ -143,6 +151,13 @@ function answer(options: HttpListenerOptions, request: IncomingMessage, response
 function reply(response: ServerResponse, status: number, text: string): void {
   response.writeHead(status, { "content-type": "text/plain; charset=utf-8" });
   response.end(text);
+}
+
+/** The path of a request, in origin form or in absolute form (RFC 9112 3.2); empty when it has none. */
+function pathOf({ url = "/" }: IncomingMessage): string {
+  if (!url.startsWith("/")) return URL.canParse(url) ? new URL(url).pathname : "";
+  const query = url.indexOf("?");
+  return query < 0 ? url : url.slice(0, query);
 }
 
 function addressOf({ socket }: IncomingMessage): string {

@@ -39,6 +39,11 @@ export function listen(server: Server, { host, port }: Address): Promise<string>
   });
 }
 
+/** Whether only this machine reaches `host`. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
 export function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
 }
