@@ -1,3 +1,4 @@
+export * from "./client/index.js";
 export * from "./codec/index.js";
 export * from "./endpoint/index.js";
 export * from "./media/index.js";

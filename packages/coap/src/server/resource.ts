@@ -67,25 +67,25 @@ export interface ResourceHost {
 }
 
 /** A resource of a server, or all that a path pattern stands for. */
-export class Resource<Parameters = unknown> {
+export class Resource {
   /** Its path or pattern. */
   readonly path: string;
   readonly #host: ResourceHost;
   readonly #observersByPath = new Map<string, Observers>();
   /** Paths where a conditional request is being looked into, until it is done. */
   readonly #turnByPath = new Map<string, Promise<unknown>>();
-  #definition: ResourceDefinition<Parameters>;
+  #definition: ResourceDefinition;
   #rendering: RenderingPolicy;
 
   /** For the server: {@link CoapServer.resource} makes them. */
-  constructor(path: string, definition: ResourceDefinition<Parameters>, host: ResourceHost) {
+  constructor(path: string, definition: ResourceDefinition, host: ResourceHost) {
     this.path = path;
     this.#host = host;
     this.#definition = definition;
     this.#rendering = renderingOf(definition);
   }
 
-  get definition(): ResourceDefinition<Parameters> {
+  get definition(): ResourceDefinition {
     return this.#definition;
   }
 
@@ -97,7 +97,7 @@ export class Resource<Parameters = unknown> {
   }
 
   /** Adds to what it does, in place of what it did. */
-  define(definition: ResourceDefinition<Parameters>): this {
+  define(definition: ResourceDefinition): this {
     this.#definition = { ...this.#definition, ...definition };
     this.#rendering = renderingOf(this.#definition);
     return this;
@@ -122,7 +122,7 @@ export class Resource<Parameters = unknown> {
   }
 
   /** For the server: answers `incoming`. */
-  handle(now: Instant, incoming: IncomingRequest, params: Parameters): void {
+  handle(now: Instant, incoming: IncomingRequest, params: unknown): void {
     const observers = this.#isRegistration(incoming) ? this.#observersOf(incoming, params) : undefined;
     const changeCount = observers?.changeCount;
     const response = this.#respond(incoming, params, false);
@@ -150,7 +150,7 @@ export class Resource<Parameters = unknown> {
     return this.#definition.isObservable === true && incoming.isRegistration;
   }
 
-  #observersOf({ path }: IncomingRequest, params: Parameters): Observers {
+  #observersOf({ path }: IncomingRequest, params: unknown): Observers {
     const known = this.#observersByPath.get(path.text);
     if (known !== undefined) return known;
     const observers = new Observers({
@@ -163,7 +163,7 @@ export class Resource<Parameters = unknown> {
   }
 
   /** The response of the handler, or of the error that it threw. */
-  #respond(incoming: IncomingRequest, params: Parameters, isNotification: boolean): Response | Promise<Response> {
+  #respond(incoming: IncomingRequest, params: unknown, isNotification: boolean): Response | Promise<Response> {
     try {
       const request = new ServerRequest(incoming, params, this.#host.media, isNotification);
       const handler = this.#handlerFor(request);
@@ -188,7 +188,7 @@ export class Resource<Parameters = unknown> {
     }
   }
 
-  #act(request: ServerRequest<Parameters>, handler: Handler<Parameters>): Response | Promise<Response> {
+  #act(request: ServerRequest, handler: Handler): Response | Promise<Response> {
     const result = handler(request);
     return result instanceof Promise
       ? result.then((value: unknown) => this.#render(request, value))
@@ -196,7 +196,7 @@ export class Resource<Parameters = unknown> {
   }
 
   /** Looks, then acts. Where looking takes time, others that may change the resource wait until it is done. */
-  #actConditionally(request: ServerRequest<Parameters>, handler: Handler<Parameters>): Response | Promise<Response> {
+  #actConditionally(request: ServerRequest, handler: Handler): Response | Promise<Response> {
     const state = this.#currentState(request);
     if (!(state instanceof Promise)) {
       checkPreconditions(request.options, state);
@@ -215,7 +215,7 @@ export class Resource<Parameters = unknown> {
     return response;
   }
 
-  #currentState(request: ServerRequest<Parameters>): CurrentState | Promise<CurrentState> {
+  #currentState(request: ServerRequest): CurrentState | Promise<CurrentState> {
     const { currentState, get } = this.#definition;
     if (currentState !== undefined) return currentState(request);
     // Without a way to look, what has a path exists.
@@ -235,7 +235,7 @@ export class Resource<Parameters = unknown> {
     return isSuccessCode(reply.code) ? { etags: allEtags(reply, this.#host.media) } : "absent";
   }
 
-  #handlerFor(request: ServerRequest<Parameters>): Handler<Parameters> {
+  #handlerFor(request: ServerRequest): Handler {
     const key = methodKeyByCode[request.code];
     const handler = key && this.#definition[key];
     if (handler === undefined) throw new CoapError(Code.METHOD_NOT_ALLOWED, `${request.method} is not allowed here`);
@@ -247,13 +247,13 @@ export class Resource<Parameters = unknown> {
     return handler;
   }
 
-  #render(request: ServerRequest<Parameters>, result: unknown): Response {
+  #render(request: ServerRequest, result: unknown): Response {
     return renderResult(request, result, this.#host.media, this.#rendering);
   }
 
   #renderValue(incoming: IncomingRequest, value: unknown): Response {
     try {
-      const request = new ServerRequest<unknown>(incoming, {}, this.#host.media, true);
+      const request = new ServerRequest(incoming, {}, this.#host.media, true);
       return renderResult(request, value, this.#host.media, this.#rendering);
     } catch (error) {
       return this.#fail(incoming, error);
@@ -274,6 +274,6 @@ function stateWhenFailed(error: unknown): CurrentState {
   throw error;
 }
 
-function renderingOf({ maxAge, hasContentEtag }: ResourceDefinition<never>): RenderingPolicy {
+function renderingOf({ maxAge, hasContentEtag }: ResourceDefinition): RenderingPolicy {
   return { maxAge, hasContentEtag: hasContentEtag ?? false };
 }

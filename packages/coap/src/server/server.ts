@@ -83,19 +83,14 @@ export class CoapServer implements RequestHandler {
    *
    * @throws TypeError for a malformed path, or one that was mounted.
    */
-  resource<Path extends string>(
-    path: Path,
-    definition: ResourceDefinition<PathParameters<Path>>,
-  ): Resource<PathParameters<Path>> {
+  resource<Path extends string>(path: Path, definition: ResourceDefinition<PathParameters<Path>>): Resource {
+    // Its handlers get the parameters from a match of this very pattern.
+    const untyped = definition as ResourceDefinition;
     const known = this.#resourceByPath.get(path);
-    // The same pattern captures the same parameters.
-    const typed = known as Resource<PathParameters<Path>> | undefined;
-    const resource = typed?.define(definition) ?? new Resource(path, definition, this.#host);
+    const resource = known?.define(untyped) ?? new Resource(path, untyped, this.#host);
     if (known === undefined) {
-      // Whoever calls it gets the parameters from a match of this very pattern.
-      const target = resource as Resource;
-      this.#router.add(path, target);
-      this.#resourceByPath.set(path, target);
+      this.#router.add(path, resource);
+      this.#resourceByPath.set(path, resource);
     }
     this.#notifyLinks();
     return resource;
@@ -105,31 +100,31 @@ export class CoapServer implements RequestHandler {
     path: Path,
     handler: Handler<PathParameters<Path>>,
     definition: ResourceDefinition<PathParameters<Path>> = {},
-  ): Resource<PathParameters<Path>> {
+  ): Resource {
     return this.resource(path, { ...definition, get: handler });
   }
 
-  post<Path extends string>(path: Path, handler: Handler<PathParameters<Path>>): Resource<PathParameters<Path>> {
+  post<Path extends string>(path: Path, handler: Handler<PathParameters<Path>>): Resource {
     return this.#method(path, "post", handler);
   }
 
-  put<Path extends string>(path: Path, handler: Handler<PathParameters<Path>>): Resource<PathParameters<Path>> {
+  put<Path extends string>(path: Path, handler: Handler<PathParameters<Path>>): Resource {
     return this.#method(path, "put", handler);
   }
 
-  delete<Path extends string>(path: Path, handler: Handler<PathParameters<Path>>): Resource<PathParameters<Path>> {
+  delete<Path extends string>(path: Path, handler: Handler<PathParameters<Path>>): Resource {
     return this.#method(path, "delete", handler);
   }
 
-  fetch<Path extends string>(path: Path, handler: Handler<PathParameters<Path>>): Resource<PathParameters<Path>> {
+  fetch<Path extends string>(path: Path, handler: Handler<PathParameters<Path>>): Resource {
     return this.#method(path, "fetch", handler);
   }
 
-  patch<Path extends string>(path: Path, handler: Handler<PathParameters<Path>>): Resource<PathParameters<Path>> {
+  patch<Path extends string>(path: Path, handler: Handler<PathParameters<Path>>): Resource {
     return this.#method(path, "patch", handler);
   }
 
-  ipatch<Path extends string>(path: Path, handler: Handler<PathParameters<Path>>): Resource<PathParameters<Path>> {
+  ipatch<Path extends string>(path: Path, handler: Handler<PathParameters<Path>>): Resource {
     return this.#method(path, "ipatch", handler);
   }
 
@@ -173,11 +168,7 @@ export class CoapServer implements RequestHandler {
     }
   }
 
-  #method<Path extends string>(
-    path: Path,
-    key: MethodKey,
-    handler: Handler<PathParameters<Path>>,
-  ): Resource<PathParameters<Path>> {
+  #method<Path extends string>(path: Path, key: MethodKey, handler: Handler<PathParameters<Path>>): Resource {
     return this.resource(path, { [key]: handler });
   }
 
