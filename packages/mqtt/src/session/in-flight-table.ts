@@ -57,6 +57,11 @@ export class InFlightTable<E extends Numbered> {
     return entry?.packetIdentifier === packetIdentifier ? entry : undefined;
   }
 
+  /** Puts an entry behind all others in the order. */
+  moveToEnd(entry: E): void {
+    entry.order = this.#nextOrder++;
+  }
+
   delete(entry: E): void {
     if (this.get(entry.packetIdentifier) !== entry) return;
     this.#slots[entry.packetIdentifier & (this.#slots.length - 1)] = undefined;

@@ -36,6 +36,8 @@ export class OutboundEntry<M extends Publication> implements Numbered {
   order = 0;
   /** True once it may have reached the client, so that it is sent again with DUP. [MQTT-3.3.1-1] */
   isSent = false;
+  /** Set by the session: it was sent on an earlier connection and waits for its turn on this one. */
+  mustResend = false;
   /** The owner's own: its number in a store; 0 while it is not stored. */
   recordNumber = 0;
   /** The owner's own: the shared group that it came through. */
@@ -89,8 +91,15 @@ export class ServerSession<M extends Publication> {
   #link: SessionLink | undefined;
   /** Messages that may be in flight on this connection. */
   #windowLimit = 0;
+  /** What was in flight when the connection began, to be sent again in order. */
+  #resend: readonly OutboundEntry<M>[] = [];
+  #resendAt = 0;
+  /** How many of them are in flight still and were not sent again. */
+  #resendCount = 0;
   /** QoS 2 packet identifiers received and not yet released; made when first needed. */
   #inbound: Set<number> | undefined;
+  /** Those of them that did not come in on this connection; made when there are any. */
+  #inboundBefore: Set<number> | undefined;
   /** One object for all frames: {@link writePublication} reads it and keeps nothing. */
   readonly #form: Mutable<PublishForm> = {
     version: 4,
@@ -114,15 +123,21 @@ export class ServerSession<M extends Publication> {
     return this.#waiting.length;
   }
 
-  /** QoS 2 messages from the client that are not yet released. */
+  /** QoS 2 messages that came in on this connection and are not yet released: what the Receive Maximum limits (4.9). */
   get inboundCount(): number {
-    return this.#inbound?.size ?? 0;
+    return (this.#inbound?.size ?? 0) - (this.#inboundBefore?.size ?? 0);
   }
 
   /** Whether {@link offer} would send a message at once. */
   get isReady(): boolean {
     const link = this.#link;
-    return link !== undefined && this.#waiting.length === 0 && this.#window.size < this.#windowLimit && link.canSend();
+    return (
+      link !== undefined &&
+      this.#waiting.length === 0 &&
+      this.#resendCount === 0 &&
+      this.#window.size < this.#windowLimit &&
+      link.canSend()
+    );
   }
 
   /** The client is back: sends what is in flight again, in order, then what has waited. [MQTT-4.4.0-1] */
@@ -130,7 +145,8 @@ export class ServerSession<M extends Publication> {
     this.#link = link;
     this.#windowLimit = Math.min(link.receiveMaximum, this.#options.maxInFlight);
     this.#form.version = link.version;
-    for (const entry of this.#window.inOrder()) this.#sendAgain(entry, link, now);
+    if (this.#inbound !== undefined && this.#inbound.size > 0) this.#inboundBefore = new Set(this.#inbound);
+    if (this.#window.size > 0) this.#beginResend(link);
     this.pump(now);
   }
 
@@ -168,7 +184,8 @@ export class ServerSession<M extends Publication> {
   pump(now: number): void {
     const link = this.#link;
     if (link === undefined) return;
-    while (this.#window.size < this.#windowLimit && link.canSend()) {
+    if (this.#resendCount > 0) this.#pumpResend(link, now);
+    while (this.#resendCount === 0 && this.#window.size < this.#windowLimit && link.canSend()) {
       const entry = this.#waiting.shift();
       if (entry === undefined) return;
       this.#waitingBytes -= payloadBytes(entry);
@@ -188,7 +205,9 @@ export class ServerSession<M extends Publication> {
   /** @returns the reason code of the PUBREL that answers it; undefined when none follows. */
   handlePubrec(packetIdentifier: number, reasonCode: number, now: number): number | undefined {
     const entry = this.#window.get(packetIdentifier);
-    if (entry === undefined || entry.qos !== 2) return ReasonCode.packetIdentifierNotFound;
+    if (entry === undefined || entry.qos !== 2) {
+      return reasonCode >= 0x80 ? undefined : ReasonCode.packetIdentifierNotFound;
+    }
     if (reasonCode >= 0x80) {
       // The client refused it: the exchange ends here. [MQTT-4.3.3-4]
       this.#observer.handleDropped(entry.message, "refused-by-client");
@@ -197,6 +216,8 @@ export class ServerSession<M extends Publication> {
     }
     if (entry.state !== "released") {
       entry.state = "released";
+      this.#noteResent(entry);
+      this.#window.moveToEnd(entry);
       this.#observer.handleChanged(entry);
     }
     return ReasonCode.success;
@@ -213,7 +234,10 @@ export class ServerSession<M extends Publication> {
   /** A QoS 2 PUBLISH came in. @returns false when it is one that came before: it must not be published again. */
   receive(packetIdentifier: number): boolean {
     this.#inbound ??= new Set();
-    if (this.#inbound.has(packetIdentifier)) return false;
+    if (this.#inbound.has(packetIdentifier)) {
+      this.#inboundBefore?.delete(packetIdentifier);
+      return false;
+    }
     this.#inbound.add(packetIdentifier);
     this.#observer.handleInbound(packetIdentifier, true);
     return true;
@@ -222,6 +246,7 @@ export class ServerSession<M extends Publication> {
   /** A PUBREL came in. @returns false when its identifier is not known. */
   release(packetIdentifier: number): boolean {
     if (this.#inbound?.delete(packetIdentifier) !== true) return false;
+    this.#inboundBefore?.delete(packetIdentifier);
     this.#observer.handleInbound(packetIdentifier, false);
     return true;
   }
@@ -260,6 +285,9 @@ export class ServerSession<M extends Publication> {
     this.#waitingBytes = 0;
     for (const packetIdentifier of this.#inbound ?? []) this.#observer.handleInbound(packetIdentifier, false);
     this.#inbound = undefined;
+    this.#inboundBefore = undefined;
+    this.#resend = [];
+    this.#resendCount = 0;
     // What the client has acknowledged with PUBREC it has got.
     return [...inFlight.filter(({ state }) => state !== "released"), ...waiting];
   }
@@ -296,21 +324,51 @@ export class ServerSession<M extends Publication> {
     link.scheduleFlush();
   }
 
-  #sendAgain(entry: OutboundEntry<M>, link: SessionLink, now: number): void {
-    if (entry.state === "released") {
-      const at = link.outbox.reserve(acknowledgementSize(ReasonCode.success));
-      writePubrel(link.outbox.staging, at, entry.packetIdentifier, ReasonCode.success);
-    } else {
-      const form = this.#prepare(entry.qos, entry.retain, entry.isSent, entry.packetIdentifier, entry.identifiers);
-      if (publicationSize(entry.message, form) > link.maximumPacketSize) {
-        this.#window.delete(entry);
-        this.#drop(entry, "too-large");
-        return;
+  /** Sends PUBREL again for what was released, and lines up the rest. */
+  #beginResend(link: SessionLink): void {
+    const inFlight = this.#window.inOrder();
+    this.#resend = inFlight;
+    this.#resendAt = 0;
+    this.#resendCount = 0;
+    for (const entry of inFlight) {
+      entry.mustResend = entry.state !== "released";
+      if (entry.mustResend) this.#resendCount++;
+      else {
+        const at = link.outbox.reserve(acknowledgementSize(ReasonCode.success));
+        writePubrel(link.outbox.staging, at, entry.packetIdentifier, ReasonCode.success);
+        link.scheduleFlush();
       }
-      entry.isSent = true;
-      writePublication(link.outbox, entry.message, form, now);
     }
+  }
+
+  /** Sends PUBLISH again, as far as the client's Receive Maximum and the connection allow. [MQTT-3.3.4-9] */
+  #pumpResend(link: SessionLink, now: number): void {
+    while (this.#window.size - this.#resendCount < this.#windowLimit && link.canSend()) {
+      const entry = this.#resend[this.#resendAt++];
+      if (entry === undefined) return;
+      if (entry.mustResend) this.#sendAgain(entry, link, now);
+    }
+  }
+
+  #sendAgain(entry: OutboundEntry<M>, link: SessionLink, now: number): void {
+    this.#noteResent(entry);
+    const form = this.#prepare(entry.qos, entry.retain, entry.isSent, entry.packetIdentifier, entry.identifiers);
+    if (publicationSize(entry.message, form) > link.maximumPacketSize) {
+      this.#window.delete(entry);
+      this.#drop(entry, "too-large");
+      return;
+    }
+    entry.isSent = true;
+    writePublication(link.outbox, entry.message, form, now);
     link.scheduleFlush();
+  }
+
+  /** The entry no longer waits to be sent again. */
+  #noteResent(entry: OutboundEntry<M>): void {
+    if (!entry.mustResend) return;
+    entry.mustResend = false;
+    this.#resendCount--;
+    if (this.#resendCount === 0) this.#resend = [];
   }
 
   #prepare(
@@ -331,8 +389,9 @@ export class ServerSession<M extends Publication> {
 
   #settle(entry: OutboundEntry<M>, now: number): void {
     this.#window.delete(entry);
+    this.#noteResent(entry);
     this.#observer.handleSettled(entry);
-    if (this.#waiting.length > 0) this.pump(now);
+    if (this.#waiting.length > 0 || this.#resendCount > 0) this.pump(now);
   }
 
   #drop(entry: OutboundEntry<M>, reason: DropReason): void {
