@@ -1,10 +1,10 @@
 import { encodeUtf8 } from "@isthmus/bytes";
 import type { Packet, ProtocolVersion, PublishPacket } from "../src/codec/index.js";
+import { OutboundEntry } from "../src/session/outbound-entry.js";
 import { Outbox, OutboxMemory } from "../src/session/outbox.js";
 import type { Publication } from "../src/session/publication.js";
 import {
   type DropReason,
-  OutboundEntry,
   ServerSession,
   type ServerSessionOptions,
   type SessionLink,

@@ -1,7 +1,7 @@
 import { encodeUtf8 } from "@isthmus/bytes";
 import { describe, expect, test } from "vitest";
 import { ReasonCode } from "../src/codec/index.js";
-import { OutboundEntry } from "../src/session/server-session.js";
+import { OutboundEntry } from "../src/session/outbound-entry.js";
 import { SessionLadder, testMessage } from "./server-session-ladder.js";
 
 describe("QoS 0 (figure 4.1)", () => {

@@ -1,5 +1,6 @@
 export { Fifo } from "./fifo.js";
 export { InFlightTable, type Numbered } from "./in-flight-table.js";
+export { OutboundEntry, type OutboundState } from "./outbound-entry.js";
 export { Outbox, OutboxMemory } from "./outbox.js";
 export { type Publication, publicationSize, type PublishForm, writePublication } from "./publication.js";
 export {
@@ -10,8 +11,6 @@ export {
 } from "./server-connection.js";
 export {
   type DropReason,
-  OutboundEntry,
-  type OutboundState,
   ServerSession,
   type ServerSessionOptions,
   type SessionLink,
