@@ -101,7 +101,7 @@ function batchesOf(runName: string, scenario: SubscriptionsScenario): FrameBatch
 }
 
 /** `bench/run/site/0042/device/0042017/temperature`: the same length for each device. */
-function topicOf(runName: string, device: number): string {
+export function topicOf(runName: string, device: number): string {
   return `${levelsOf(runName, device).join("/")}/temperature`;
 }
 

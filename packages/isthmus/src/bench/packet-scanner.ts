@@ -80,8 +80,8 @@ export class PacketScanner {
       if (remainingLength > 0x7f) {
         remainingLength &= 0x7f;
         for (let shift = 7; ; shift += 7) {
-          if (bodyStart === end) return at;
           if (shift > 21) throw new Error("the broker sent a Remaining Length of more than four bytes");
+          if (bodyStart === end) return at;
           const digit = byteAt(bytes, bodyStart++);
           remainingLength |= (digit & 0x7f) << shift;
           if (digit < 0x80) break;

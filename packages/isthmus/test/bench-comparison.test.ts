@@ -1,0 +1,83 @@
+import { describe, expect, it } from "vitest";
+
+import { medianReport, type Report } from "../../../bench/measure.ts";
+import { PLAN, planOnly } from "../../../bench/plan.ts";
+import { formatTable } from "../../../bench/table.ts";
+import { SCENARIOS } from "../src/bench/scenarios.js";
+
+function report(value: number | undefined, notes: readonly string[] = []): Report {
+  return {
+    scenario: "1:1",
+    ...(value !== undefined && { figure: { value, unit: "deliveries/s", better: "higher" } }),
+    windows: [],
+    details: {},
+    generator: { cpu: 0.5 },
+    broker: { cpu: 0.999 },
+    brokerResidentBytes: 9e6,
+    notes,
+  };
+}
+
+describe("the plan of the comparison", () => {
+  it("measures every scenario that isthmus bench has, and knows which speak MQTT 5.0", () => {
+    const planned = PLAN.filter(({ name }) => name !== "start");
+    expect(planned.map(({ name }) => name).sort()).toEqual(Object.keys(SCENARIOS).sort());
+    for (const { name, protocolVersion } of planned) {
+      expect([name, Object.entries(SCENARIOS).find(([key]) => key === name)?.[1].version]).toEqual([
+        name,
+        protocolVersion,
+      ]);
+    }
+  });
+
+  it("a row that there is not is refused", () => {
+    expect(planOnly(["fan-in", "1:1"]).map(({ name }) => name)).toEqual(["fan-in", "1:1"]);
+    expect(() => planOnly(["2:2"])).toThrow(/no row "2:2"; there are start, 1:1/);
+  });
+});
+
+describe("the median of the rounds", () => {
+  it("is the one in the middle, with the figures of all rounds", () => {
+    expect(medianReport([report(3), report(1), report(2)])).toMatchObject({ figure: { value: 2 }, windows: [3, 1, 2] });
+  });
+
+  it("leaves out disturbed rounds while there are others", () => {
+    const disturbed = ["contended: no core for 30 % of the time"];
+    expect(medianReport([report(1, disturbed), report(2, disturbed), report(9)])?.figure?.value).toBe(9);
+    expect(medianReport([report(1, disturbed), report(2, disturbed)])?.figure?.value).toBe(1);
+  });
+
+  it("keeps what failed in view", () => {
+    const median = medianReport([report(undefined, ["failed: it crashed"]), report(4)]);
+    expect(median).toMatchObject({ figure: { value: 4 }, notes: ["failed: it crashed"] });
+    expect(medianReport([report(undefined, ["failed: it crashed"])])?.figure).toBeUndefined();
+  });
+});
+
+describe("the table", () => {
+  const lines = (...rows: Parameters<typeof formatTable>[0]): string[][] =>
+    formatTable(rows)
+      .trim()
+      .split("\n")
+      .map((line) => line.split("|").map((cell) => cell.trim()));
+
+  it("tells how many times better isthmus is, whichever way better is", () => {
+    const time = (value: number): Report => ({ ...report(0), figure: { value, unit: "µs", better: "lower" } });
+    const table = lines(
+      { scenario: "1:1", broker: "isthmus", report: report(1000) },
+      { scenario: "1:1", broker: "mosquitto", report: report(100) },
+      { scenario: "latency", broker: "isthmus", report: time(100) },
+      { scenario: "latency", broker: "aedes", report: time(50) },
+    );
+    expect(table.map((cells) => cells[4])).toEqual(["isthmus is", expect.any(String), "", "10 x", "", "0.5 x"]);
+    expect(table[3]).toEqual(["", "1:1", "mosquitto", "100 deliveries/s", "10 x", "100 %", "50 %", "9 MB", "", ""]);
+  });
+
+  it("marks what the generator limits, and what could not be measured", () => {
+    const row = { scenario: "1:1", broker: "aedes", report: report(undefined, ["failed: one | two\n  at three"]) };
+    const table = lines({ scenario: "1:1", broker: "isthmus", report: report(5, ["generator-bound: at least"]) }, row);
+    expect(table[2]?.[3]).toBe("≥ 5 deliveries/s");
+    expect(table[3]?.[3]).toBe("-");
+    expect(formatTable([row])).toContain("failed: one \\| two at three");
+  });
+});
