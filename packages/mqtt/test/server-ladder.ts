@@ -31,6 +31,8 @@ export class CapturingTransport implements Transport {
   #written: Uint8Array[] = [];
   /** Calls of write and writeAll. */
   writeCount = 0;
+  /** What write and writeAll return. */
+  isFree = true;
 
   open(): void {}
   pause(): void {}
@@ -41,20 +43,25 @@ export class CapturingTransport implements Transport {
   write(bytes: Uint8Array): boolean {
     this.writeCount++;
     this.#written.push(bytes);
-    return true;
+    return this.isFree;
   }
 
   writeAll(parts: readonly Uint8Array[]): boolean {
     this.writeCount++;
     this.#written.push(...parts);
-    return true;
+    return this.isFree;
   }
 
   /** All bytes written since the last call. */
   take(): Uint8Array {
-    const bytes = concatBytes(this.#written);
+    return concatBytes(this.takeParts());
+  }
+
+  /** The same, as it was written. */
+  takeParts(): Uint8Array[] {
+    const parts = this.#written;
     this.#written = [];
-    return bytes;
+    return parts;
   }
 }
 
