@@ -223,7 +223,7 @@ describe("a secured client", () => {
 
   it("messages that wait for wraps are bounded", async () => {
     const { system, broker, writer, reader } = await start(["psk"], 50);
-    const { client, refused } = connect(system, broker, reader, { pendingLimit: 5, wrapTimeoutMs: 20 });
+    const { client, refused } = connect(system, broker, reader, { pendingLimitBytes: 5 * 190, wrapTimeoutMs: 20 });
     const { client: publisher } = connect(system, broker, writer);
     for (let i = 0; i < 8; i++) await publisher.publish("house/a", `${i}`);
     const messages = broker.log.filter(({ topic }) => topic === "house/a");

@@ -31,8 +31,8 @@ export interface SecureOptions {
   readonly inlineWrap?: "retained" | "always" | "never";
   /** How long to wait for the wrap of a message that brought none. Default 10,000. */
   readonly wrapTimeoutMs?: number;
-  /** Messages that may wait for their wraps; more are dropped. Default 1,000. */
-  readonly pendingLimit?: number;
+  /** Bytes of messages of one subscription that may wait for their wraps; more are dropped. Default 4 MiB. */
+  readonly pendingLimitBytes?: number;
   /** Whether to take newer bundles and keys that the authority publishes to the broker. Default true. */
   readonly followAuthority?: boolean;
   /** Hears of every message that did not open, and why. For logs: nothing of it may go back to whoever sent it. */
@@ -77,7 +77,7 @@ export interface SecureMessage {
   text(): string;
 }
 
-const DEFAULTS = { suite: "kp-abe", wrapTimeoutMs: 10_000, pendingLimit: 1000, keepSeconds: 86_400 };
+const DEFAULTS = { suite: "kp-abe", wrapTimeoutMs: 10_000, pendingLimitBytes: 4 * 1024 * 1024, keepSeconds: 86_400 };
 
 /**
  * Seals what a client publishes and opens what it receives.
@@ -162,7 +162,7 @@ export class SecureClient {
     { qos = 0 }: { readonly qos?: QoS } = {},
   ): Promise<SecureSubscription> {
     await this.#follow();
-    const { pendingLimit = DEFAULTS.pendingLimit, onRefused } = this.#options;
+    const { pendingLimitBytes = DEFAULTS.pendingLimitBytes, onRefused } = this.#options;
     const subscription = new SecureSubscription(await this.#client.subscribe(filters, { qos }), {
       open: (message) => this.#open(message),
       fetchKey: async ({ payload }) => {
@@ -174,7 +174,7 @@ export class SecureClient {
         return { name: toHex(keyId), isKnown: this.#opener.hasKey(keyId) };
       },
       onRefused: (failure, topic) => onRefused?.(failure, topic),
-      pendingLimit,
+      pendingLimitBytes,
     });
     this.#subscriptions.add(subscription);
     void subscription.done.then(() => this.#subscriptions.delete(subscription));

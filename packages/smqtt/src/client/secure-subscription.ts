@@ -5,6 +5,8 @@ import type { SecureMessage } from "./secure-client.js";
 
 /** Opened messages that wait for a slow reader; then the subscription below is not read on. */
 const QUEUE_LIMIT = 256;
+/** What a waiting message counts for besides its payload. */
+const MESSAGE_OVERHEAD_BYTES = 128;
 
 /** How a subscription opens what it gets. */
 export interface SubscriptionPort {
@@ -15,7 +17,7 @@ export interface SubscriptionPort {
   /** Gets that key. @returns why it could not. */
   fetchKey(message: PlainMessage): Promise<OpenFailure | undefined>;
   onRefused(failure: OpenFailure, topic: string): void;
-  readonly pendingLimit: number;
+  readonly pendingLimitBytes: number;
 }
 
 /**
@@ -31,7 +33,7 @@ export class SecureSubscription implements AsyncIterable<SecureMessage>, AsyncDi
   readonly #opened = new MessageQueue<SecureMessage>(QUEUE_LIMIT);
   /** Name of a key that is being fetched, to the messages that need it. */
   readonly #pendingByKey = new Map<string, PlainMessage[]>();
-  #pendingCount = 0;
+  #pendingBytes = 0;
 
   constructor(plain: PlainSubscription, port: SubscriptionPort) {
     this.#plain = plain;
@@ -81,8 +83,8 @@ export class SecureSubscription implements AsyncIterable<SecureMessage>, AsyncDi
   }
 
   #hold(key: string, message: PlainMessage): void {
-    if (this.#pendingCount >= this.#port.pendingLimit) throw new OpenError("unknown-key");
-    this.#pendingCount++;
+    if (this.#pendingBytes >= this.#port.pendingLimitBytes) throw new OpenError("unknown-key");
+    this.#pendingBytes += sizeOf(message);
     const pending = this.#pendingByKey.get(key);
     if (pending !== undefined) {
       pending.push(message);
@@ -97,7 +99,7 @@ export class SecureSubscription implements AsyncIterable<SecureMessage>, AsyncDi
     const failure = await this.#port.fetchKey(first);
     const pending = this.#pendingByKey.get(key) ?? [];
     for (let message = pending.shift(); message !== undefined; message = pending.shift()) {
-      this.#pendingCount--;
+      this.#pendingBytes -= sizeOf(message);
       try {
         if (failure !== undefined) throw new OpenError(failure);
         await this.#opened.push(this.#port.open(message));
@@ -117,4 +119,8 @@ export class SecureSubscription implements AsyncIterable<SecureMessage>, AsyncDi
   #fail(cause: unknown): void {
     this.#opened.end(cause instanceof Error ? cause : new Error("the subscription broke", { cause }));
   }
+}
+
+function sizeOf({ payload }: PlainMessage): number {
+  return payload.length + MESSAGE_OVERHEAD_BYTES;
 }

@@ -38,7 +38,7 @@ const NULL = 22;
 export function encodeCbor(value: CborValue): Uint8Array {
   const writer = new ByteWriter(128);
   writeValue(writer, value);
-  return writer.toBytes();
+  return writer.view(); // nobody else holds the writer
 }
 
 function writeValue(writer: ByteWriter, value: CborValue): void {

@@ -3,14 +3,12 @@ import { encodeCbor, writeHead } from "./cbor.js";
 import { type AeadAlgorithm, COSE_TAG, HEADER } from "./cose-parameters.js";
 import { countersign } from "./countersignature.js";
 import type { Aead, CryptoBackend } from "./crypto-backend.js";
-import { encodeEncrypt0, encStructure } from "./encrypt0.js";
+import { encodeEncrypt0 } from "./encrypt0.js";
 import { messageKeys, nonceOf, wrapTopic } from "./key-id.js";
-import { externalAadOf } from "./message-aad.js";
+import { externalAadOf, MessageAad } from "./message-aad.js";
 
 /** Messages under one key: the Partial IV has four bytes, and AES-GCM is good for 2^32 messages of this size. */
 export const MAX_COUNTER = 0xffff_ffff;
-/** Topics whose authenticated prefix is kept ready. */
-const MAX_CACHED_TOPICS = 256;
 
 export interface ContentKeyOptions {
   readonly contentKey: Uint8Array;
@@ -51,7 +49,7 @@ export class ContentKey {
   readonly #aead: Aead;
   readonly #contextIv: Uint8Array;
   readonly #options: ContentKeyOptions;
-  readonly #templateByTopic = new Map<string, Uint8Array>();
+  readonly #aad = new MessageAad();
   /** The protected header of a message without content type, its last four bytes the counter. */
   readonly #protected: Uint8Array;
   #counter = 0;
@@ -86,26 +84,25 @@ export class ContentKey {
       return this.#sealGeneral(counter, topic, payload, extras ?? {});
     }
     // The common message differs from the last in its counter and ciphertext only: patched, not encoded.
-    const additionalData = this.#template(topic);
-    writeCounter(additionalData, PROTECTED_START + this.#protected.length - 4, counter);
+    writeCounter(this.#protected, this.#protected.length - 4, counter);
+    const additionalData = this.#aad.of(topic, this.#protected);
     const ciphertext = this.#aead.seal(nonceOf(this.#contextIv, counter), additionalData, payload);
     const writer = new ByteWriter(this.#protected.length + ciphertext.length + 16);
     writer.uint8(TAGGED_ENCRYPT0).uint8(ARRAY_OF_3);
-    writer.append(additionalData.subarray(PROTECTED_HEAD, PROTECTED_START + this.#protected.length));
-    writer.uint8(EMPTY_MAP);
+    writeHead(writer, BYTE_STRING, this.#protected.length);
+    writer.append(this.#protected).uint8(EMPTY_MAP);
     writeHead(writer, BYTE_STRING, ciphertext.length);
     return writer.append(ciphertext).view();
   }
 
   #sealGeneral(counter: number, topic: string, payload: Uint8Array, extras: SealExtras): Uint8Array {
     const { countersigningSecret, crypto } = this.#options;
-    const externalAad = externalAadOf(topic);
     const protectedBytes = this.#encodeProtected(counter, extras);
-    const additionalData = encStructure(protectedBytes, externalAad);
+    const additionalData = this.#aad.of(topic, protectedBytes);
     const ciphertext = this.#aead.seal(nonceOf(this.#contextIv, counter), additionalData, payload);
     const unprotectedHeader = new Map<number, Uint8Array>();
     if (countersigningSecret !== undefined) {
-      const signature = countersign(crypto, countersigningSecret, { protectedBytes, ciphertext }, externalAad);
+      const signature = countersign(crypto, countersigningSecret, { protectedBytes, ciphertext }, externalAadOf(topic));
       unprotectedHeader.set(HEADER.countersignature0, signature);
     }
     if (extras.inlineWrap) unprotectedHeader.set(HEADER.wrap, this.wrapMessage);
@@ -124,21 +121,8 @@ export class ContentKey {
     if (isRetained) header.set(HEADER.isRetained, true);
     return encodeCbor(header);
   }
-
-  /** The Enc_structure for a topic, with room for the counter. */
-  #template(topic: string): Uint8Array {
-    const known = this.#templateByTopic.get(topic);
-    if (known !== undefined) return known;
-    if (this.#templateByTopic.size >= MAX_CACHED_TOPICS) this.#templateByTopic.clear();
-    const template = encStructure(this.#protected, externalAadOf(topic));
-    this.#templateByTopic.set(topic, template);
-    return template;
-  }
 }
 
-// The Enc_structure begins: array of 3 (1 byte), text "Encrypt0" (1 + 8), head of the protected byte string (2), …
-const PROTECTED_HEAD = 1 + 1 + "Encrypt0".length;
-const PROTECTED_START = PROTECTED_HEAD + 2;
 const TAGGED_ENCRYPT0 = (6 << 5) | COSE_TAG.encrypt0;
 const ARRAY_OF_3 = (4 << 5) | 3;
 const EMPTY_MAP = 5 << 5;

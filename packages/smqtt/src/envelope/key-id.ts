@@ -1,4 +1,4 @@
-import { concatBytes, encodeUtf8, toHex } from "@isthmus/bytes";
+import { byteAt, concatBytes, encodeUtf8, toHex } from "@isthmus/bytes";
 import { hkdf } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { AEAD_KEY_BYTES, type AeadAlgorithm, NONCE_BYTES } from "./cose-parameters.js";
@@ -50,8 +50,6 @@ export function messageKeys(
 /** The nonce of a counter: its bytes, padded on the left, XORed onto the Context IV (RFC 9052 3.1). */
 export function nonceOf(contextIv: Uint8Array, counter: number): Uint8Array {
   const nonce = contextIv.slice();
-  for (let i = 0, left = counter; i < 4; i++, left >>>= 8) {
-    nonce[NONCE_BYTES - 1 - i] = (nonce[NONCE_BYTES - 1 - i] ?? 0) ^ (left & 0xff);
-  }
+  for (let i = NONCE_BYTES - 1, left = counter; left > 0; i--, left >>>= 8) nonce[i] = byteAt(nonce, i) ^ (left & 0xff);
   return nonce;
 }

@@ -5,9 +5,9 @@ import { CONTENT_KEY_BYTES, type SuiteReader } from "../suites/suite.js";
 import { CoseError, HEADER } from "./cose-parameters.js";
 import { verifyCountersignature } from "./countersignature.js";
 import type { Aead, CryptoBackend } from "./crypto-backend.js";
-import { type Encrypt0, encStructure, parseEncrypt0 } from "./encrypt0.js";
+import { type Encrypt0, parseEncrypt0 } from "./encrypt0.js";
 import { KEY_ID_BYTES, keyIdOfContentKey, messageKeys, nonceOf, wrapTopic } from "./key-id.js";
-import { externalAadOf } from "./message-aad.js";
+import { externalAadOf, MessageAad } from "./message-aad.js";
 import { OpenError } from "./open-error.js";
 import { RateLimit } from "./rate-limit.js";
 import { ReplayWindow } from "./replay-window.js";
@@ -77,6 +77,8 @@ export class Opener {
   readonly #options: OpenerOptions;
   /** Key id in hexadecimal to key, in order of last use. */
   readonly #keyById = new Map<string, KnownKey>();
+  #latest: KnownKey | undefined;
+  readonly #aad = new MessageAad();
   readonly #rate: RateLimit;
   readonly #retained = new RetainedPositions();
 
@@ -98,6 +100,7 @@ export class Opener {
   }
 
   hasKey(keyId: Uint8Array): boolean {
+    if (this.#latest !== undefined && equalBytes(this.#latest.keyId, keyId)) return true;
     return this.#keyById.has(toHex(keyId));
   }
 
@@ -188,15 +191,14 @@ export class Opener {
 
   #decrypt(known: KnownKey, message: Encrypt0, topic: string, counter: number): Uint8Array {
     if (message.protectedHeader.get(HEADER.algorithm) !== known.wrap.algorithm) throw new OpenError("unauthentic");
-    const externalAad = externalAadOf(topic);
-    const additionalData = encStructure(message.protectedBytes, externalAad);
+    const additionalData = this.#aad.of(topic, message.protectedBytes);
     const payload = known.aead.open(nonceOf(known.contextIv, counter), additionalData, message.ciphertext);
     if (payload === undefined) throw new OpenError("unauthentic");
     const { crypto } = this.#options;
     // The wrap says that every message is signed, so that nobody can leave the signature out.
     if (
       known.wrap.isCountersigned &&
-      !verifyCountersignature(crypto, known.certificate.signingKey, message, externalAad)
+      !verifyCountersignature(crypto, known.certificate.signingKey, message, externalAadOf(topic))
     ) {
       throw new OpenError("unauthentic");
     }
@@ -205,9 +207,15 @@ export class Opener {
 
   #remember(keyId: Uint8Array, contentKey: Uint8Array, wrap: WrapPayload, certificate: Certificate): void {
     const { crypto, maxKeys = DEFAULTS.maxKeys, replayWindow = DEFAULTS.window } = this.#options;
+    if (this.#latest !== undefined) {
+      // Its place in the order of use was not kept while it was the latest.
+      this.#keyById.delete(toHex(this.#latest.keyId));
+      this.#keyById.set(toHex(this.#latest.keyId), this.#latest);
+    }
     if (this.#keyById.size >= maxKeys) {
       for (const oldest of this.#keyById.keys()) {
         this.#keyById.delete(oldest);
+        this.#latest = undefined;
         break;
       }
     }
@@ -223,11 +231,14 @@ export class Opener {
   }
 
   #use(keyId: Uint8Array): KnownKey {
+    // Most messages are under the key of the one before.
+    if (this.#latest !== undefined && equalBytes(this.#latest.keyId, keyId)) return this.#latest;
     const name = toHex(keyId);
     const known = this.#keyById.get(name);
     if (known === undefined) throw new OpenError("unknown-key");
     this.#keyById.delete(name);
     this.#keyById.set(name, known);
+    this.#latest = known;
     return known;
   }
 }
