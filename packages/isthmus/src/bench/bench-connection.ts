@@ -26,6 +26,8 @@ export interface ConnectionOptions {
   readonly localAddress?: string | undefined;
   /** Called once if the connection ends unasked while nobody waits for an answer. */
   readonly onFailure: (error: Error) => void;
+  /** Gives up a connection that waits for its CONNACK. */
+  readonly signal: AbortSignal;
 }
 
 /** A connection could not be made, or ended before it was asked to. The message says which one and why. */
@@ -84,11 +86,20 @@ export class BenchConnection implements PacketSink {
     this.socket.on("close", () => this.#fail(new Error("the broker closed it")));
   }
 
-  /** Connects and waits for CONNACK. Rejects when the broker refuses. */
+  /** Connects and waits for CONNACK. Rejects when the broker refuses, and when the signal is aborted. */
   static async open(options: ConnectionOptions): Promise<BenchConnection> {
+    const { signal } = options;
+    signal.throwIfAborted();
     const connection = new BenchConnection(options);
-    await connection.#request(connectFrame(options.clientId, options.version));
-    return connection;
+    const giveUp = (): void => connection.#fail(new Error("the run has ended"));
+    signal.addEventListener("abort", giveUp, { once: true });
+    try {
+      await connection.#request(connectFrame(options.clientId, options.version));
+      signal.throwIfAborted();
+      return connection;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+    }
   }
 
   /** Subscribes and waits for SUBACK: one at a time. Rejects when the broker refuses a filter. */

@@ -1,6 +1,5 @@
 import type { RunOptions } from "./run-options.js";
 import { performance } from "node:perf_hooks";
-import { setTimeout as delay } from "node:timers/promises";
 
 import { type BrokerAddress, Fleet } from "./fleet.js";
 import { distributionOf, type LatencyDistribution } from "./latency.js";
@@ -32,14 +31,14 @@ export async function measureConnectStorm(
     }
   };
   const storm = Promise.all(Array.from({ length: concurrency }, connectAgainAndAgain));
-  const whileItRages = <T>(work: Promise<T>): Promise<T> => fleet.during(Promise.race([work, storm.then(() => work)]));
+  const whileItRages = <T>(work: Promise<T>): Promise<T> => Promise.race([work, storm.then(() => work)]);
   try {
-    await whileItRages(delay(warmupMs));
+    await whileItRages(fleet.sleep(warmupMs));
     const windows: ConnectStormWindow[] = [];
     for (let i = 0; i < repeat; i++) {
       samples = [];
       const from = takeUsage(brokerPid);
-      await whileItRages(delay(windowMs));
+      await whileItRages(fleet.sleep(windowMs));
       const usage = usageBetween(from, takeUsage(brokerPid));
       windows.push({
         ...usage,

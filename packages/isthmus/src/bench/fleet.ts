@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 
 import type { ProtocolVersion } from "@isthmus/mqtt/codec";
 
@@ -37,6 +38,7 @@ export class Fleet {
   readonly #version: ProtocolVersion;
   readonly #connections: BenchConnection[] = [];
   readonly #signal: AbortSignal;
+  readonly #closing = new AbortController();
   readonly #failure = Promise.withResolvers<never>();
   /** Sets this run's topics and client identifiers apart from those of another. */
   readonly runName = randomBytes(4).toString("hex");
@@ -56,19 +58,22 @@ export class Fleet {
   async open(): Promise<BenchConnection> {
     const connection = await this.openUnkept();
     this.#connections.push(connection);
+    if (this.#closing.signal.aborted) connection.reset();
     return connection;
   }
 
   /** Opens a connection that its caller closes. */
   openUnkept(): Promise<BenchConnection> {
     const index = this.#openedCount++;
-    return BenchConnection.open({
+    const opening = BenchConnection.open({
       ...this.#broker,
       version: this.#version,
       clientId: `bench-${this.runName}-${index}`,
       localAddress: this.#localAddress(Math.floor(index / CONNECTIONS_PER_ADDRESS)),
       onFailure: (error) => this.#failure.reject(error),
+      signal: this.#closing.signal,
     });
+    return this.during(opening);
   }
 
   /** Opens `count` connections, some at a time. */
@@ -80,7 +85,7 @@ export class Fleet {
         opened.push(await this.open());
       }
     };
-    await this.during(Promise.all(Array.from({ length: OPENING_AT_A_TIME }, openSome)));
+    await Promise.all(Array.from({ length: OPENING_AT_A_TIME }, openSome));
     return opened;
   }
 
@@ -89,7 +94,14 @@ export class Fleet {
     return Promise.race([work, this.#failure.promise]);
   }
 
+  /** Waits so long, as {@link during} waits for anything. */
+  async sleep(milliseconds: number): Promise<void> {
+    await this.during(delay(milliseconds, undefined, { signal: this.#closing.signal }));
+  }
+
+  /** Ends what is under way and closes all connections: nothing is left that would keep the process alive. */
   close(): void {
+    this.#closing.abort();
     this.#signal.removeEventListener("abort", this.#abort);
     for (const connection of this.#connections) connection.close();
   }

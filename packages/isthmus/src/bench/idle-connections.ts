@@ -1,5 +1,6 @@
 import { performance } from "node:perf_hooks";
-import { setTimeout as delay } from "node:timers/promises";
+
+import type { ProtocolVersion } from "@isthmus/mqtt/codec";
 
 import { type BrokerAddress, Fleet } from "./fleet.js";
 import { openFileLimit, type ResidentMemory, residentMemory } from "./process-usage.js";
@@ -37,17 +38,13 @@ export async function measureIdleConnections(
   const limit = Math.min(...[process.pid, brokerPid].map((pid) => fileLimit(pid) - SPARE_FILES));
   const count = Math.min(connections, limit);
 
-  const warmup = new Fleet(broker, version, options);
-  await warmup.openMany(Math.min(WARMUP_CONNECTIONS, count));
-  warmup.close();
-  const before = await settledMemory(brokerPid);
-
+  const before = await memoryBefore(broker, version, Math.min(WARMUP_CONNECTIONS, count), options);
   const fleet = new Fleet(broker, version, options);
   try {
     const startedAt = performance.now();
     await fleet.openMany(count);
     const connectsPerSecond = (count * 1000) / (performance.now() - startedAt);
-    const after = await fleet.during(settledMemory(brokerPid));
+    const after = await settledMemory(fleet, brokerPid);
     return {
       connections: count,
       connectsPerSecond,
@@ -61,15 +58,30 @@ export async function measureIdleConnections(
   }
 }
 
+async function memoryBefore(
+  broker: BrokerAddress,
+  version: ProtocolVersion,
+  connections: number,
+  options: RunOptions,
+): Promise<ResidentMemory | undefined> {
+  const fleet = new Fleet(broker, version, options);
+  try {
+    for (const connection of await fleet.openMany(connections)) connection.close();
+    return await settledMemory(fleet, options.brokerPid);
+  } finally {
+    fleet.close();
+  }
+}
+
 function fileLimit(pid: number | undefined): number {
   return (pid === undefined ? undefined : openFileLimit(pid)) ?? Number.POSITIVE_INFINITY;
 }
 
 /** The broker's memory when it has stopped changing: garbage is collected late. */
-export async function settledMemory(brokerPid: number | undefined): Promise<ResidentMemory | undefined> {
+export async function settledMemory(fleet: Fleet, brokerPid: number | undefined): Promise<ResidentMemory | undefined> {
   let memory = residentMemory(brokerPid);
   for (let i = 0; i < SETTLING_ATTEMPTS && memory; i++) {
-    await delay(SETTLING_MS);
+    await fleet.sleep(SETTLING_MS);
     const next = residentMemory(brokerPid);
     const isSettled = next !== undefined && Math.abs(next.total - memory.total) < memory.total / 100;
     memory = next;

@@ -1,6 +1,5 @@
 import type { RunOptions } from "./run-options.js";
 import { performance } from "node:perf_hooks";
-import { setTimeout as delay } from "node:timers/promises";
 
 import { PacketTypeCode, writePuback } from "@isthmus/mqtt/codec";
 
@@ -43,12 +42,12 @@ export async function measureLatency(
     );
 
     exchange.start();
-    await fleet.during(delay(warmupMs));
+    await fleet.sleep(warmupMs);
     const windows: LatencyWindow[] = [];
     for (let i = 0; i < repeat; i++) {
       exchange.takeSamples();
       const from = takeUsage(brokerPid);
-      await fleet.during(delay(windowMs));
+      await fleet.sleep(windowMs);
       windows.push({ ...usageBetween(from, takeUsage(brokerPid)), latency: distributionOf(exchange.takeSamples()) });
     }
     return windows;

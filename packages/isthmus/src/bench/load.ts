@@ -1,5 +1,4 @@
 import { performance } from "node:perf_hooks";
-import { setTimeout as delay } from "node:timers/promises";
 
 import type { Fleet } from "./fleet.js";
 import { type ResidentMemory, residentMemory, takeUsage, type UsageShare, usageBetween } from "./process-usage.js";
@@ -83,7 +82,7 @@ export class Load {
     const windows: LoadWindow[] = [];
     const stallTimer = this.#giveUpOnStalls();
     try {
-      await this.#fleet.during(delay(options.warmupMs));
+      await this.#fleet.sleep(options.warmupMs);
       for (let i = 0; i < options.repeat; i++) windows.push(await this.#measure(options));
     } finally {
       this.#isRunning = false;
@@ -108,7 +107,7 @@ export class Load {
 
   async #measure({ windowMs, brokerPid }: RunOptions): Promise<LoadWindow> {
     const from = { usage: takeUsage(brokerPid), sent: this.#sentCount(), delivered: this.#deliveredCount() };
-    await this.#fleet.during(delay(windowMs));
+    await this.#fleet.sleep(windowMs);
     const usage = usageBetween(from.usage, takeUsage(brokerPid));
     const seconds = usage.elapsedMs / 1000;
     return {
@@ -130,7 +129,7 @@ export class Load {
       if (this.#deliveredCount() !== seen) changedAt = performance.now();
       else if (performance.now() - changedAt > LOST_AFTER_MS) return true;
       seen = this.#deliveredCount();
-      await this.#fleet.during(delay(20));
+      await this.#fleet.sleep(20);
     }
     return false;
   }

@@ -47,13 +47,13 @@ export async function measureSubscriptions(
       load.addSubscriber(subscriber);
     }
 
-    const before = await fleet.during(settledMemory(options.brokerPid));
+    const before = await settledMemory(fleet, options.brokerPid);
     const startedAt = performance.now();
     await fleet.during(
       Promise.all(connections.map((connection, i) => subscribeShare(connection, i, fleet.runName, scenario))),
     );
     const seconds = (performance.now() - startedAt) / 1000;
-    const after = await fleet.during(settledMemory(options.brokerPid));
+    const after = await settledMemory(fleet, options.brokerPid);
 
     for (const [i, connection] of (await fleet.openMany(scenario.publishers)).entries()) {
       const own = batches.filter((_, index) => index % scenario.publishers === i);
