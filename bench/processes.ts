@@ -85,7 +85,7 @@ export class Child {
   async stop(): Promise<void> {
     if (this.#hasEnded) return;
     this.#child.kill("SIGTERM");
-    const isGone = await Promise.race([this.#ended.then(() => true), delay(STOP_MS, false)]);
+    const isGone = await Promise.race([this.#ended.then(() => true), delay(STOP_MS, false, { ref: false })]);
     if (!isGone) this.#child.kill("SIGKILL");
     await this.#ended;
   }
