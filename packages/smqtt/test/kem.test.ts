@@ -41,6 +41,12 @@ function describeKem<P, Q, T>(group: PairingGroup<P, Q, T>): void {
       expect(key.length).toBe(32);
     });
 
+    it("opens what comes as a Buffer, and leaves it as it was", () => {
+      const buffer = Buffer.from(bytes);
+      expect(open(buffer)).toEqual(key);
+      expect(new Uint8Array(buffer)).toEqual(bytes);
+    });
+
     it("a CP encapsulation for 10 attributes takes 32 + 2 + policy + 672 bytes", () => {
       const ten = parsePolicy(Array.from({ length: 10 }, (_, i) => `a${i}`).join(" AND "));
       const { bytes } = encapsulate(scheme, publicKey, ten, data, random);

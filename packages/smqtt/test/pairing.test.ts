@@ -156,6 +156,17 @@ function describeBackend<P, Q, T>(group: PairingGroup<P, Q, T>): void {
       }
     });
 
+    it("parses without writing to what it was given, a Buffer or not", () => {
+      const g1 = Buffer.from(group.g1ToBytes(group.g1));
+      const g2 = Buffer.from(group.g2ToBytes(group.g2));
+      for (const encoded of [g1, g2]) {
+        const before = toHex(encoded);
+        if (encoded === g1) group.g1FromBytes(encoded);
+        else group.g2FromBytes(encoded);
+        expect(toHex(encoded)).toBe(before);
+      }
+    });
+
     it("a sum of points is checked as a sum: a stray point in it is refused", () => {
       const stray = strayG1();
       const good = group.g1ToBytes(group.hashToG1(encodeUtf8("x"), "TEST"));

@@ -129,7 +129,8 @@ class CborDecoder {
   #itemsLeft: number;
 
   constructor(bytes: Uint8Array, { depth = 8, items = 4096 }: CborLimits) {
-    this.#reader = new ByteReader(bytes);
+    // A plain array in place of a Buffer: what is cut from it later is no Buffer either, whose slice() is no copy.
+    this.#reader = new ByteReader(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
     this.#maxDepth = depth;
     this.#itemsLeft = items;
   }

@@ -81,7 +81,7 @@ function wantsLargerY(bytes: Uint8Array): boolean {
 function coordinates(group: "G1" | "G2", bytes: Uint8Array, length: number): bigint[] {
   if (bytes.length !== length) throw new InvalidElementError(group);
   if ((byteAt(bytes, 0) & (COMPRESSED | IDENTITY)) !== COMPRESSED) throw new InvalidElementError(group);
-  const unflagged = bytes.slice();
+  const unflagged = new Uint8Array(bytes); // a copy, also of a Buffer, whose slice() is none
   unflagged[0] = byteAt(bytes, 0) & (LARGER_Y - 1);
   const elements: bigint[] = [];
   for (let at = 0; at < length; at += G1_BYTES)
