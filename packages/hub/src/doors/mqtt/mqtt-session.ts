@@ -75,6 +75,11 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     this.#pumpBacklogs();
   }
 
+  /** The retained messages that `subscription` is still to get are no longer wanted. */
+  dropBacklog(subscription: Subscription): void {
+    this.#backlogs = this.#backlogs.filter((backlog) => backlog.subscription !== subscription);
+  }
+
   /** The client can take more: goes on with what waits. */
   pump(): void {
     this.flow.pump(this.#door.clock.epoch);
@@ -85,11 +90,11 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
   attach(connection: MqttConnection): void {
     this.connection = connection;
     this.flow.attach(connection, this.#door.clock.epoch);
+    this.#pumpBacklogs();
   }
 
   detach(): void {
     this.connection = undefined;
-    this.#backlogs = [];
     this.flow.detach();
     this.flow.detachInFlight((message) => message.detach());
     this.#door.backPressure.relieve(this);
@@ -183,6 +188,11 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     );
   }
 
+  /** Whether the client published it, be it before a restart. [MQTT-3.8.3-3] */
+  #isOwn({ origin }: Message): boolean {
+    return origin.door === this.origin.door && origin.name === this.clientId;
+  }
+
   #pumpBacklogs(): void {
     while (this.connection?.isRoomy === true && this.flow.waitingCount === 0) {
       const [backlog] = this.#backlogs;
@@ -192,7 +202,8 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
         this.#backlogs.shift();
         continue;
       }
-      const { qos, identifier } = backlog.subscription;
+      const { qos, identifier, noLocal } = backlog.subscription;
+      if (noLocal && this.#isOwn(next.value)) continue;
       const message = toMqttMessage(next.value);
       const identifiers = identifier === undefined ? undefined : [identifier];
       // Sent because of a new subscription: the retain flag is set. [MQTT-3.3.1-8]

@@ -36,8 +36,8 @@ export function subscribe(
     if (!door.access.maySubscribe(identity, parsed.filter)) {
       return refuse(door, session, request, ReasonCode.notAuthorized);
     }
-    const isKnown = session.subscriptionByFilter.has(request.topicFilter);
-    if (!isKnown && session.subscriptionByFilter.size >= door.options.maxSubscriptionsPerClient) {
+    const known = session.subscriptionByFilter.get(request.topicFilter);
+    if (known === undefined && session.subscriptionByFilter.size >= door.options.maxSubscriptionsPerClient) {
       return refuse(door, session, request, ReasonCode.quotaExceeded);
     }
     const { qos, noLocal, retainAsPublished } = request;
@@ -45,7 +45,8 @@ export function subscribe(
     session.subscriptionByFilter.set(request.topicFilter, subscription);
     door.exchange.subscribe(subscription);
     session.journal?.saveSubscription(session, request.topicFilter, subscription);
-    if (wantsRetained(request, subscription, isKnown)) {
+    if (wantsRetained(request, subscription, known !== undefined)) {
+      if (known !== undefined) session.dropBacklog(known);
       backlogs.push({ messages: door.exchange.retainedMatching(parsed.filter, door.clock.epoch), subscription });
     }
     return qos;
@@ -59,6 +60,7 @@ export function unsubscribe(door: MqttDoor, session: MqttSession, packet: Unsubs
     const subscription = session.subscriptionByFilter.get(topicFilter);
     if (subscription === undefined) return ReasonCode.noSubscriptionExisted;
     session.subscriptionByFilter.delete(topicFilter);
+    session.dropBacklog(subscription);
     session.journal?.removeSubscription(session, topicFilter);
     door.exchange.unsubscribe(session, subscription.filter, subscription.shareName);
     return ReasonCode.success;
