@@ -21,8 +21,8 @@ await build({
   plugins: [
     {
       name: "ours-only",
-      setup: ({ onResolve }) => {
-        onResolve({ filter: /^[^./]/ }, ({ path: name, kind }) =>
+      setup: (plugin) => {
+        plugin.onResolve({ filter: /^[^./]/ }, ({ path: name, kind }) =>
           kind === "entry-point" || name.startsWith("@isthmus/") ? undefined : { external: true },
         );
       },
