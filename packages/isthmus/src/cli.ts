@@ -9,6 +9,9 @@ interface CommandEntry {
 /** Every command, in the order in which the help lists them. */
 const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   serve: { summary: "run the hub", load: () => import("./commands/serve.js") },
+  pub: { summary: "publish messages", load: () => import("./commands/pub.js") },
+  sub: { summary: "subscribe to topics and print their messages", load: () => import("./commands/sub.js") },
+  rr: { summary: "publish a request and print the response", load: () => import("./commands/rr.js") },
   bench: { summary: "measure a broker", load: () => import("./commands/bench.js") },
 };
 

@@ -54,7 +54,9 @@ export class Client implements AsyncDisposable {
       handleEvent: (event) => this.#handleEvent(event),
     });
     this.#inbox = new Inbox(options.bufferLimitBytes ?? 1024 * 1024, (isPaused) => this.#link.setPaused(isPaused));
-    this.#subscriber = new Subscriber(this.#inbox, (request, signal) => this.#request(request, signal));
+    this.#subscriber = new Subscriber(this.#inbox, options.usesSubscriptionIdentifiers ?? true, (request, signal) =>
+      this.#request(request, signal),
+    );
     this.#closed = this.#run();
   }
 

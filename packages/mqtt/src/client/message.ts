@@ -13,15 +13,18 @@ export class Message {
   readonly retain: boolean;
   /** Whether the server has sent it before (QoS 1: it may have been delivered before). */
   readonly dup: boolean;
+  /** The packet identifier of the PUBLISH; undefined for QoS 0. Only logs have a use for it. */
+  readonly packetIdentifier: number | undefined;
   /** MQTT 5.0 properties, such as `contentType` and `userProperties`; empty before. */
   readonly properties: Properties;
 
-  constructor({ topic, payload, qos, retain, dup, properties }: PublishPacket) {
+  constructor({ topic, payload, qos, retain, dup, packetIdentifier, properties }: PublishPacket) {
     this.topic = topic;
     this.payload = payload;
     this.qos = qos;
     this.retain = retain;
     this.dup = dup;
+    this.packetIdentifier = packetIdentifier;
     this.properties = properties ?? NO_PROPERTIES;
   }
 

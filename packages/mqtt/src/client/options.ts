@@ -48,6 +48,8 @@ export interface ConnectOptions {
   readonly bufferLimitBytes?: number | undefined;
   /** Whether to use the topic aliases that the server offers (MQTT 5.0). Default true. */
   readonly usesTopicAliases?: boolean | undefined;
+  /** Whether to tell overlapping subscriptions apart by subscription identifiers (MQTT 5.0). Default true. */
+  readonly usesSubscriptionIdentifiers?: boolean | undefined;
   /** Closes the client when it aborts; before that it gives up connecting. */
   readonly signal?: AbortSignal | undefined;
   /** Opens a connection of another kind, instead of what the URL says. */

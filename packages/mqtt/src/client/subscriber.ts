@@ -15,10 +15,12 @@ export type SendRequest = (request: ClientRequest, signal?: AbortSignal) => Prom
 export class Subscriber {
   readonly #inbox: Inbox;
   readonly #send: SendRequest;
+  readonly #usesIdentifiers: boolean;
   #lastIdentifier = 0;
 
-  constructor(inbox: Inbox, send: SendRequest) {
+  constructor(inbox: Inbox, usesIdentifiers: boolean, send: SendRequest) {
     this.#inbox = inbox;
+    this.#usesIdentifiers = usesIdentifiers;
     this.#send = send;
   }
 
@@ -33,8 +35,7 @@ export class Subscriber {
       if (reasonCodes.every((code) => code >= 0x80)) throw refusal(topicFilters, reasonCodes);
     } catch (error) {
       subscription.end();
-      // Nobody waits for the answer: if there is one, the error has said more.
-      this.#leave(subscription).catch(() => undefined);
+      void this.#leave(subscription);
       throw error;
     }
     return subscription;
@@ -73,7 +74,8 @@ export class Subscriber {
     const { qos = 0, noLocal = false, retainAsPublished = false, retainHandling = 0 } = options;
     // It wraps before its four bytes end; nobody has so many subscriptions at a time.
     this.#lastIdentifier = (this.#lastIdentifier % 0xfff_ffff) + 1;
-    const properties = { ...options.properties, subscriptionIdentifiers: [this.#lastIdentifier] };
+    const identifier = this.#usesIdentifiers ? { subscriptionIdentifiers: [this.#lastIdentifier] } : {};
+    const properties = { ...options.properties, ...identifier };
     return subscription.topicFilters.map((topicFilter) => {
       const request: SubscriptionRequest = { topicFilter, qos, noLocal, retainAsPublished, retainHandling };
       return this.#inbox.subscriptions.add(request, properties, subscription);
@@ -119,7 +121,12 @@ export class Subscriber {
       this.#inbox.subscriptions.remove(record);
       unread.push(topicFilter);
     }
-    if (unread.length > 0) await this.#send({ type: "unsubscribe", topicFilters: unread, properties: undefined });
+    if (unread.length === 0) return;
+    try {
+      await this.#send({ type: "unsubscribe", topicFilters: unread, properties: undefined });
+    } catch {
+      // The client is closed: so is the subscription, as far as anybody here can tell.
+    }
   }
 }
 

@@ -7,6 +7,8 @@ import { freePort, Peer } from "./program.js";
 export interface MosquittoOptions {
   /** Default: a free one. */
   readonly port?: number | undefined;
+  /** Whether to let in who names no user. Default true. */
+  readonly isAnonymousAllowed?: boolean | undefined;
   /** Whether to open a listener for WebSockets too; the build may lack it. Default false. */
   readonly hasWebSockets?: boolean | undefined;
   /** Certificate and key, PEM, for a TLS listener. */
@@ -37,7 +39,13 @@ export interface Mosquitto extends AsyncDisposable {
 export async function launchMosquitto(path: string, options: MosquittoOptions = {}): Promise<Mosquitto> {
   const directory = await mkdtemp(join(tmpdir(), "isthmus-mosquitto-"));
   const [port, webSocketPort, tlsPort] = [options.port ?? (await freePort()), await freePort(), await freePort()];
-  const lines = ["log_dest stderr", "log_type all", "persistence false", "allow_anonymous true", options.config ?? ""];
+  const lines = [
+    "log_dest stderr",
+    "log_type all",
+    "persistence false",
+    `allow_anonymous ${options.isAnonymousAllowed ?? true}`,
+    options.config ?? "",
+  ];
   // As root it would become a user who may not read its files.
   if (userInfo().uid === 0) lines.push("user root");
   lines.push(`listener ${port} 127.0.0.1`);
