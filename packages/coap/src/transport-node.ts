@@ -1,6 +1,8 @@
 export type { ConnectionTransport, Listener, Transport } from "./transport/transport.js";
 export { clockNow } from "./transport/clock.js";
 export type { ConnectionOptions } from "./transport/connection-driver.js";
+export { createConnector, type NodeConnectorOptions } from "./client/connector-node.js";
+export { type HcListenerOptions, hcRequestListener } from "./transport/hc-listener-node.js";
 export { StrongRandom } from "./transport/strong-random.js";
 export { connectTcp, listenTcp, type TcpConnectOptions, type TcpListenOptions } from "./transport/tcp-node.js";
 export { allCoapNodes, bindUdp, type UdpOptions, type UdpTransport } from "./transport/udp-node.js";
