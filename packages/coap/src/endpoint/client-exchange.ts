@@ -86,7 +86,9 @@ export class ClientExchange<P extends Peer>
   receiveResponse(now: Instant, _peer: P, message: CoapMessage): boolean {
     const isFirst = this.#delivery !== undefined || this.#order === undefined;
     this.#settle(now);
-    const fault = this.#requester.responseCheck.findFault(message.options);
+    // RFC 7252 5.4.1, but for 4.02: there some servers (libcoap) send back the very option that they did not know.
+    const fault =
+      message.code === Code.BAD_OPTION ? undefined : this.#requester.responseCheck.findFault(message.options);
     if (fault !== undefined) {
       this.fail(now, new RequestError("bad-response", fault));
       return false;
@@ -213,8 +215,15 @@ export class ClientExchange<P extends Peer>
       this.#deliver(now, message, message.payload);
       return;
     }
-    this.#download = new Block2Download(this.#requester, this.responder, this.#request, message, this);
+    this.#download = new Block2Download(this.#requester, this.responder, this.#taggedRequest(), message, this);
     this.#download.start(now);
+  }
+
+  /** RFC 9175 3.4: the blocks of the response belong to the operation that the Request-Tag names. */
+  #taggedRequest(): Request {
+    if (this.#requestTag === undefined) return this.#request;
+    const options = this.#request.options ?? Options.NONE;
+    return { ...this.#request, options: options.with(Option.REQUEST_TAG, this.#requestTag) };
   }
 
   #deliver(now: Instant, message: CoapMessage, payload: Uint8Array): void {

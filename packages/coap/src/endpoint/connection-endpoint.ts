@@ -97,6 +97,7 @@ export class ConnectionEndpoint implements Endpoint, UpperLayer<Peer> {
         maxObservers: limits.maxObservers,
         assembly: { maxBodyBytes: limits.maxBodyBytes, maxTotalBytes: limits.maxAssemblyBytes, lifetimeMs },
         bodies: { maxTotalBytes: limits.maxKeptBytes, lifetimeMs },
+        pathPlaces: 64,
         notifications: { ...defaultNotificationPolicy, ...options.notifications },
       },
       this.#layer,

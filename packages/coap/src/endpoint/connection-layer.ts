@@ -209,11 +209,19 @@ export class ConnectionLayer implements LowerLayer<Peer> {
   }
 
   #receivePong(now: Instant, token: Uint8Array): void {
-    if (token.length !== 2) return;
-    const key = readUint16(token, 0);
+    const key = this.#pingOf(token);
+    if (key === undefined) return;
     const listener = this.#pingListeners.get(key);
     this.#pingListeners.delete(key);
     listener?.handleAcknowledged(now);
+  }
+
+  /** RFC 8323 5.4: a Pong has its Ping's token. One without (libcoap's) is taken for the oldest Ping. */
+  #pingOf(token: Uint8Array): number | undefined {
+    if (token.length === 2) return readUint16(token, 0);
+    if (token.length > 0) return undefined;
+    for (const oldest of this.#pingListeners.keys()) return oldest;
+    return undefined;
   }
 
   #signal(code: number, options: Options): void {

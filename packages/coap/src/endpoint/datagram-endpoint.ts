@@ -101,6 +101,7 @@ export class DatagramEndpoint implements Endpoint, UpperLayer<DatagramPeer> {
           lifetimeMs: times.exchangeLifetimeMs,
         },
         bodies: { maxTotalBytes: limits.maxKeptBytes, lifetimeMs: times.exchangeLifetimeMs },
+        pathPlaces: 4_096,
         notifications: { ...defaultNotificationPolicy, ...options.notifications },
       },
       this.#messages,

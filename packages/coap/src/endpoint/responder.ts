@@ -2,6 +2,7 @@ import { encodeUtf8, Utf8Error } from "@isthmus/bytes";
 import { type Instant, NEVER, type RandomSource } from "@isthmus/machine";
 import { BERT_SZX, type Block, decodeBlock } from "../codec/block.js";
 import { Code, isSafeMethod, isSuccessCode } from "../codec/codes.js";
+import { datagramLength } from "../codec/datagram.js";
 import type { CoapMessage } from "../codec/message.js";
 import { Option } from "../codec/option-definitions.js";
 import { Options } from "../codec/options.js";
@@ -36,10 +37,9 @@ export interface ResponderOptions {
   readonly assembly: AssemblyLimits;
   readonly bodies: BodyCacheLimits;
   readonly notifications: NotificationPolicy;
+  /** Paths that are remembered decoded; a power of two. */
+  readonly pathPlaces: number;
 }
-
-/** Paths that are remembered decoded. */
-const PATH_PLACES = 4_096;
 
 /**
  * The server side of the request-response layer: checks a request, puts its blocks together, hands it to the handler,
@@ -50,7 +50,7 @@ export class Responder<P extends Peer> implements ObservationHost<P> {
   readonly #options: ResponderOptions;
   readonly #lower: LowerLayer<P>;
   readonly #check: OptionCheck;
-  readonly #paths = new UriPathTable(PATH_PLACES);
+  readonly #paths: UriPathTable;
   readonly #assemblies: AssemblyTable;
   readonly #bodies: BodyCache;
   readonly #observers: ObserverTable<P>;
@@ -60,6 +60,7 @@ export class Responder<P extends Peer> implements ObservationHost<P> {
     this.#lower = lower;
     this.policy = options.notifications;
     this.#check = OptionCheck.forRequests(options.recognizedOptions);
+    this.#paths = new UriPathTable(options.pathPlaces);
     this.#assemblies = new AssemblyTable(options.assembly);
     this.#bodies = new BodyCache(options.bodies);
     this.#observers = new ObserverTable(options.maxObservers);
@@ -90,8 +91,8 @@ export class Responder<P extends Peer> implements ObservationHost<P> {
     }
     const exchange = new ServerExchange(this, peer, message, options, path, receipt);
     const last = options.count === 0 ? 0 : options.numberAt(options.count - 1);
-    // Block, Proxy and Echo options have higher numbers than what most requests carry.
-    if (last > Option.ACCEPT && !this.#prepare(now, exchange)) return;
+    // Hop-Limit, Block, Proxy and Echo options have higher numbers than what most requests carry.
+    if (last > Option.URI_QUERY && !this.#prepare(now, exchange)) return;
     if (options.has(Option.OBSERVE)) this.#deregister(now, exchange);
     this.#options.handler.handleRequest(now, exchange);
   }
@@ -237,9 +238,24 @@ export class Responder<P extends Peer> implements ObservationHost<P> {
   }
 
   #reply(now: Instant, exchange: ServerExchange<P>, response: Response): void {
-    const observe = exchange.observation?.isActive ? exchange.observation.subject.nextSequence(now) : undefined;
+    const observation = exchange.observation?.isActive ? exchange.observation : undefined;
+    const observe = observation?.subject.nextSequence(now);
     const { message, isChallenge } = this.#compose(now, exchange, response, observe, exchange.block1, exchange.block2);
-    exchange.receipt.reply(now, message, isChallenge ? false : response.isConfirmable);
+    if (observation !== undefined && this.#mustProveItself(exchange.peer, message)) {
+      exchange.receipt.ignore(now);
+      observation.notify(now, response);
+    } else {
+      exchange.receipt.reply(now, message, isChallenge ? false : response.isConfirmable);
+    }
+  }
+
+  /**
+   * Whether an observer is to get its first notification as a Confirmable message of its own: the acknowledgement
+   * shows that the address wants what will follow. Not when it may be sent so little that a loss could not be made up.
+   */
+  #mustProveItself(peer: P, message: CoapMessage): boolean {
+    const allowance = this.#lower.sendAllowance(peer);
+    return allowance !== NEVER && allowance >= EMPTY_LENGTH + PROOF_ATTEMPTS * datagramLength(message);
   }
 
   #compose(
@@ -301,6 +317,11 @@ export class Responder<P extends Peer> implements ObservationHost<P> {
     this.#refuse(now, exchange, Code.BAD_OPTION, diagnostic);
   }
 }
+
+/** Bytes of an acknowledgement. */
+const EMPTY_LENGTH = 4;
+/** Transmissions that a Confirmable message should have at least. */
+const PROOF_ATTEMPTS = 3;
 
 /** Stands for the path of a request that no handler sees. */
 const NO_PATH: UriPath = { segments: [], text: "/" };

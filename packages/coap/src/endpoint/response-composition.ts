@@ -64,25 +64,37 @@ function cut(whole: CoapMessage, { block2 }: CompositionContext, limit: BlockLim
 }
 
 /**
- * As much of `whole` as an unverified address may get (RFC 9175 2.4): the largest block that fits, else a challenge,
- * else nothing but the code.
+ * As much of `whole` as an unverified address may get (RFC 9175 2.4): the largest block that fits, else a challenge.
+ *
+ * Never less than what it says: a representation without its payload would be another one.
  */
 function squeeze(whole: CoapMessage, context: CompositionContext): Composition {
-  const { allowance, challenge, limit, block2, isSafe, token } = context;
-  if (isSuccessCode(whole.code) && whole.payload.length > 0) {
-    for (let szx = Math.min(limit.szx, block2?.szx ?? limit.szx); szx >= 0; szx--) {
-      const { message, more } = cut(whole, context, { szx, payloadBytes: blockSize(szx) });
-      // The challenge is worth more than the size, and there may not be room for both.
-      const composition = { message: { ...message, options: message.options.without(Option.SIZE2) }, more };
-      if (datagramLength(composition.message) <= allowance) return withChallenge(composition, context);
-    }
-    const demand = { code: Code.UNAUTHORIZED, token, options: echo(challenge), payload: NO_BYTES };
-    if (isSafe && challenge !== undefined && datagramLength(demand) <= allowance)
-      return { message: demand, more: false };
+  const { allowance, limit, block2, isSafe, observe } = context;
+  if (!isSuccessCode(whole.code)) return { message: shorten(whole, allowance), more: false };
+  for (let szx = Math.min(limit.szx, block2?.szx ?? limit.szx); szx >= 0; szx--) {
+    const { message, more } = cut(whole, context, { szx, payloadBytes: blockSize(szx) });
+    // The challenge is worth more than the size, and there may not be room for both.
+    const composition = { message: { ...message, options: message.options.without(Option.SIZE2) }, more };
+    if (datagramLength(composition.message) <= allowance) return withChallenge(composition, context);
   }
-  const withoutPayload = { ...whole, payload: NO_BYTES };
-  if (datagramLength(withoutPayload) <= allowance) return { message: withoutPayload, more: false };
-  return { message: { ...withoutPayload, options: Options.NONE }, more: false };
+  // A notification waits: it is sent when the allowance has grown, or never.
+  if (observe !== undefined) return cut(whole, context, limit);
+  // What was done cannot be undone by asking again: the code has to do.
+  return isSafe ? challenge(context) : { message: shorten(whole, allowance), more: false };
+}
+
+/** `whole` without its payload, and without its options when it is still too long. */
+function shorten(whole: CoapMessage, allowance: number): CoapMessage {
+  const bare = { ...whole, payload: NO_BYTES };
+  return datagramLength(bare) <= allowance ? bare : { ...bare, options: Options.NONE };
+}
+
+/** 4.01 with an Echo option: ask again, and show that you get this. */
+function challenge(context: CompositionContext): Composition {
+  const { token, allowance } = context;
+  const options = context.challenge === undefined ? Options.NONE : Options.of([Option.ECHO, context.challenge]);
+  const message = shorten({ code: Code.UNAUTHORIZED, token, options, payload: NO_BYTES }, allowance);
+  return { message, more: false, isChallenge: true };
 }
 
 /** RFC 9175 2.3: a client that knows Echo returns it with its next request, and is verified then. */
@@ -91,8 +103,4 @@ function withChallenge(composition: Composition, { challenge, allowance }: Compo
   const { message } = composition;
   const challenged = { ...message, options: message.options.with(Option.ECHO, challenge) };
   return datagramLength(challenged) <= allowance ? { ...composition, message: challenged } : composition;
-}
-
-function echo(challenge: Uint8Array | undefined): Options {
-  return challenge === undefined ? Options.NONE : Options.of([Option.ECHO, challenge]);
 }

@@ -47,8 +47,8 @@ interface State {
 
 /** Non-confirmable notifications that a Reset may still refer to. */
 const REMEMBERED_IDS = 8;
-/** Wait before trying again when message ids or the queue are exhausted. */
-const RETRY_MS = 1_000;
+/** Wait before trying again when message ids, the queue or the connection are exhausted. */
+const RETRY_MS = 100;
 
 /** One observer, and what it has yet to be told (RFC 7641 4.5). */
 export class ServerObservation<P extends Peer> extends Timed implements SubjectMember, DeliveryListener {

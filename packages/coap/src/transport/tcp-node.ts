@@ -9,6 +9,7 @@ import {
 import type { Address } from "../endpoint/endpoint.js";
 import { clockNow } from "./clock.js";
 import { ConnectionDriver, type ConnectionOptions } from "./connection-driver.js";
+import { plainBytes } from "./plain-bytes.js";
 import type { ConnectionTransport, Listener } from "./transport.js";
 
 /** Where to connect to over TCP, or TLS. */
@@ -110,7 +111,7 @@ function drive(socket: Socket, scheme: string, options: ConnectionOptions): Conn
   socket.on("data", (chunk: Buffer) => {
     // What the chunk brings about goes out in one write.
     socket.cork();
-    driver.handleBytes(chunk);
+    driver.handleBytes(plainBytes(chunk));
     socket.uncork();
     if (socket.writableLength > PAUSE_BYTES) socket.pause();
   });

@@ -7,6 +7,8 @@ import type { DatagramEndpointOptions } from "../endpoint/endpoint-options.js";
 import { clockNow } from "./clock.js";
 import { StrongRandom } from "./strong-random.js";
 import type { Transport } from "./transport.js";
+import { GroupFilter } from "./group-filter.js";
+import { plainBytes } from "./plain-bytes.js";
 import { WakeTimer } from "./wake-timer.js";
 
 /** All CoAP Nodes (RFC 7252 12.8): IPv4, IPv6 link-local and site-local. */
@@ -26,6 +28,11 @@ export interface UdpOptions extends Omit<DatagramEndpointOptions, "random"> {
    * port of the main one, which is how it is told from what was sent to this endpoint alone (RFC 7252 8.2).
    */
   readonly groups?: readonly string[];
+  /**
+   * The interface of the groups: an address of it for IPv4, `::%eth0` for IPv6. Default: the system's choice; for IPv6
+   * the zone of the group, if it has one.
+   */
+  readonly groupInterface?: string;
   /** Bytes of the socket's receive buffer. Default 4 MiB, so that a burst is not lost; the system may give less. */
   readonly receiveBufferBytes?: number;
   /** Called with errors that concern one datagram only, such as a network that is unreachable. Default: they are dropped. */
@@ -52,6 +59,7 @@ export async function bindUdp(options: UdpOptions = {}): Promise<UdpTransport> {
   const host = options.host ?? "127.0.0.1";
   const socket = openSocket(host, options);
   await bind(socket, options.port ?? 0, host);
+  if (options.groupInterface !== undefined) socket.setMulticastInterface(options.groupInterface);
   setReceiveBuffer(socket, options.receiveBufferBytes ?? 4 * 2 ** 20);
   const { address, port } = socket.address();
   const timer = new WakeTimer((now) => endpoint.handleTimeout(now));
@@ -63,11 +71,19 @@ export async function bindUdp(options: UdpOptions = {}): Promise<UdpTransport> {
       wake: (deadline) => timer.wake(deadline),
     },
   );
-  listen(socket, endpoint, false, options.handleSendError);
   const sockets = [socket];
+  const receive = (bytes: Uint8Array, from: Address): void => endpoint.receive(clockNow(), bytes, from);
+  const handleError = (error: Error): void => options.handleSendError?.(error);
+  const filter = options.groups?.length && isWildcard(host) ? new GroupFilter(receive) : undefined;
+  listen(socket, filter === undefined ? receive : (bytes, from) => filter.handleArrival(bytes, from), handleError);
   for (const group of options.groups ?? []) {
-    const member = await joinGroup(group, port);
-    listen(member, endpoint, true, options.handleSendError);
+    const member = await joinGroup(group, port, options.groupInterface);
+    const mapAddress = isIPv6(address) && !isIPv6(member.address().address) ? mapToIpv6 : (from: Address) => from;
+    const receiveAsMember = (bytes: Uint8Array, from: Address): void => {
+      filter?.handleGroupArrival(bytes, mapAddress(from));
+      endpoint.receive(clockNow(), bytes, mapAddress(from), true);
+    };
+    listen(member, receiveAsMember, handleError);
     sockets.push(member);
   }
   return {
@@ -84,12 +100,14 @@ export async function bindUdp(options: UdpOptions = {}): Promise<UdpTransport> {
 }
 
 function openSocket(host: string, options: UdpOptions): Socket {
+  const family = isIPv6(host.split("%", 1)[0] ?? host) ? 6 : 4;
   return createSocket({
-    type: isIPv6(host.split("%", 1)[0] ?? host) ? "udp6" : "udp4",
+    type: family === 6 ? "udp6" : "udp4",
     ipv6Only: options.isIpv6Only ?? false,
-    reuseAddr: options.isAddressReused ?? false,
+    // The sockets of groups share the port with the main one.
+    reuseAddr: options.isAddressReused ?? (options.groups?.length ?? 0) > 0,
     // Peers are addresses already. Node's own look-up defers each datagram to a later turn and costs a fifth.
-    lookup: (address, _options, callback) => callback(null, address, isIPv6(address) ? 6 : 4),
+    lookup: (address, _options, callback) => callback(null, address, family),
   });
 }
 
@@ -101,26 +119,30 @@ async function bind(socket: Socket, port: number, host: string): Promise<void> {
 
 function listen(
   socket: Socket,
-  endpoint: DatagramEndpoint,
-  isMulticast: boolean,
-  handleSendError: ((error: Error) => void) | undefined,
+  receive: (bytes: Uint8Array, from: Address) => void,
+  handleError: (error: Error) => void,
 ): void {
-  socket.on("message", (bytes: Buffer, from: RemoteInfo) => endpoint.receive(clockNow(), bytes, from, isMulticast));
-  socket.on("error", (error) => handleSendError?.(error));
+  socket.on("message", (datagram: Buffer, from: RemoteInfo) => receive(plainBytes(datagram), from));
+  socket.on("error", handleError);
 }
 
-async function joinGroup(group: string, port: number): Promise<Socket> {
+async function joinGroup(group: string, port: number, groupInterface: string | undefined): Promise<Socket> {
   const [address = "", zone] = group.split("%");
   const type = isIPv6(address) ? "udp6" : "udp4";
   const socket = createSocket({ type, reuseAddr: true });
   // Bound to the group's own address: nothing but what was sent to the group comes in here.
   await bind(socket, port, group);
-  socket.addMembership(address, zone === undefined ? undefined : interfaceFor(type, zone));
+  socket.addMembership(address, zone === undefined ? groupInterface : `::%${zone}`);
   return socket;
 }
 
-function interfaceFor(type: "udp4" | "udp6", zone: string): string {
-  return type === "udp6" ? `::%${zone}` : zone;
+function isWildcard(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
+/** An IPv4 address as a dual-stack socket has it (RFC 4291 2.5.5.2). */
+function mapToIpv6({ address, port }: Address): Address {
+  return { address: `::ffff:${address}`, port };
 }
 
 function setReceiveBuffer(socket: Socket, bytes: number): void {
