@@ -93,7 +93,7 @@ export class ScriptedClient implements TransportListener, FrameSink {
     return new Promise((resolve, reject) => {
       const timer = REAL_SET_TIMEOUT(() => reject(new Error("no packet came")), PATIENCE_MS);
       this.#waiting = (packet) => {
-        clearTimeout(timer);
+        REAL_CLEAR_TIMEOUT(timer);
         resolve(packet);
       };
     });
@@ -219,3 +219,4 @@ export function textOf({ payload }: PublishPacket): string {
 
 // A test may put a clock of its own in place of the real one.
 const REAL_SET_TIMEOUT = setTimeout;
+const REAL_CLEAR_TIMEOUT = clearTimeout;
