@@ -30,6 +30,7 @@ const at = (path: string, ...more: OptionEntry[]): Options =>
 const text = ({ payload }: IncomingResponse): string => new TextDecoder().decode(payload);
 
 describe.skipIf(!hasLibcoap)("this client asks libcoap's server", () => {
+  const opened: (() => Promise<void>)[] = [];
   let server: CoapServer;
   let lossy: CoapServer;
   let udp: UdpTransport;
@@ -38,16 +39,17 @@ describe.skipIf(!hasLibcoap)("this client asks libcoap's server", () => {
 
   beforeAll(async () => {
     server = await CoapServer.start("-d", "100");
+    opened.push(() => server.stop());
     lossy = await CoapServer.start("-d", "100", "-l", "30%");
+    opened.push(() => lossy.stop());
     udp = await bindUdp();
+    opened.push(() => udp.close());
     tcp = await connectTcp({ host: "127.0.0.1", port: server.port });
+    opened.push(() => tcp.close());
   });
 
   afterAll(async () => {
-    await udp.close();
-    await tcp.close();
-    await server.stop();
-    await lossy.stop();
+    for (const close of opened.toReversed()) await close();
   });
 
   test("with GET, PUT, POST and DELETE", async () => {

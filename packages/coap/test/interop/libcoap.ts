@@ -1,6 +1,7 @@
 import { execFile, spawn, spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { createServer } from "node:net";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -45,15 +46,30 @@ export class CoapServer {
   }
 }
 
-/** A port that is free for UDP now; most likely it is when the server binds it. */
+/** A port that is free now for TCP and UDP; most likely it still is when the server binds it. */
 async function freePort(): Promise<number> {
+  for (;;) {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const isFree = await isFreeForUdp(port);
+    server.close();
+    await once(server, "close");
+    if (isFree) return port;
+  }
+}
+
+async function isFreeForUdp(port: number): Promise<boolean> {
   const socket = createSocket("udp4");
-  const listening = once(socket, "listening");
-  socket.bind(0, "127.0.0.1");
-  await listening;
-  const { port } = socket.address();
+  const bound = once(socket, "listening");
+  socket.bind(port, "127.0.0.1");
+  const isFree = await bound.then(
+    () => true,
+    () => false,
+  );
   socket.close();
-  return port;
+  return isFree;
 }
 
 async function waitForPing(port: number): Promise<void> {
