@@ -29,6 +29,7 @@ import {
 import type { Identity } from "../../access/access.js";
 import type { Pausable } from "./back-pressure.js";
 import type { Flushable } from "./flush-scheduler.js";
+import { grant } from "./grant.js";
 import type { MqttDoor } from "./mqtt-door.js";
 import { messageFromFrame } from "./mqtt-message.js";
 import type { MqttSession } from "./mqtt-session.js";
@@ -208,20 +209,9 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     this.identity = identity;
     this.#receiveMaximum = packet.properties?.receiveMaximum ?? 65_535;
     this.#aliases = new TopicAliases(options.topicAliasMaximum);
-    const keepAlive = Math.min(packet.keepAlive === 0 ? Infinity : packet.keepAlive, options.maxKeepAlive);
-    const properties: Properties = {
-      receiveMaximum: options.receiveMaximum,
-      topicAliasMaximum: options.topicAliasMaximum,
-      // Left out where there is no limit of ours: some clients reject a value above 268,435,455.
-      maximumPacketSize: options.maximumPacketSize < 268_435_455 ? options.maximumPacketSize : undefined,
-      assignedClientIdentifier: assignedId ? session.clientId : undefined,
-      serverKeepAlive:
-        this.version === 5 && keepAlive !== packet.keepAlive && Number.isFinite(keepAlive) ? keepAlive : undefined,
-    };
-    this.#core.accept(
-      { type: "connack", sessionPresent: isPresent, reasonCode: ReasonCode.success, properties },
-      Number.isFinite(keepAlive) ? keepAlive : 0,
-    );
+    const { keepAlive, properties } = grant(options, packet, assignedId ? session.clientId : undefined);
+    const reasonCode = ReasonCode.success;
+    this.#core.accept({ type: "connack", sessionPresent: isPresent, reasonCode, properties }, keepAlive);
     session.attach(this);
     this.#armTimer();
   }
@@ -302,14 +292,8 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
 
   handleDisconnect(packet: DisconnectPacket): void {
     this.#publishRun();
-    const { session } = this;
     const expiry = packet.properties?.sessionExpiryInterval;
-    if (session !== undefined && expiry !== undefined) {
-      if (session.expiryMs === 0 && expiry > 0) {
-        // [MQTT-3.14.2-2]
-        this.#door.log.warn({ client: session.clientId }, "session expiry raised from 0 at DISCONNECT: ignored");
-      } else this.#door.changeExpiry(session, expiry);
-    }
+    if (this.session !== undefined && expiry !== undefined) this.#door.changeExpiry(this.session, expiry);
     // Any other reason leaves the will to be published. [MQTT-3.1.2-10] [MQTT-3.14.4-3]
     this.#isGraceful = packet.reasonCode === ReasonCode.normalDisconnection;
     this.#close();
