@@ -38,9 +38,9 @@ describe("CONNECT and CONNACK", () => {
   });
 
   it.each([
-    [5, 0x87, "the server refused the connection: The client is not allowed to do this."],
-    [4, 5, "the server refused the connection: The client is not allowed to connect."],
-    [3, 2, "the server refused the connection: The server does not allow this client identifier."],
+    [5, 0x87, "the server refused the connection: not authorized (0x87)"],
+    [4, 5, "the server refused the connection: not authorized (0x05)"],
+    [3, 2, "the server refused the connection: identifier rejected (0x02)"],
   ] as const)("of version %i with reason code %i close with a typed error", (protocolVersion, reasonCode, message) => {
     const ladder = new Ladder({ protocolVersion });
     ladder.connect({ reasonCode });

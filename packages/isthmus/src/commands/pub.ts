@@ -114,13 +114,14 @@ class Publisher {
 
   async publishLines(stdin: NodeJS.ReadableStream, connected: ConnectedTerminal): Promise<void> {
     const { maxInFlight = DEFAULT_MAX_IN_FLIGHT } = this.#values;
-    const underWay = new Set<Promise<void>>();
-    for await (const line of readLines(stdin)) {
-      const publishing = this.#publish(line, connected).finally(() => underWay.delete(publishing));
-      underWay.add(publishing);
-      if (underWay.size >= maxInFlight) await Promise.race(underWay);
+    const gate = new Gate(maxInFlight);
+    for await (const lines of readLines(stdin)) {
+      for (const line of lines) {
+        if (gate.isFull) await gate.opened();
+        gate.run(() => this.#publish(line, connected));
+      }
     }
-    await Promise.all(underWay);
+    await gate.emptied();
   }
 
   /** A message that the server refuses is told, and the next one is sent: as mosquitto_pub does. */
@@ -139,5 +140,50 @@ class Publisher {
     // The flag takes 0 to 2 only.
     const options = { qos: qos as QoS | undefined, retain: isRetained, properties: properties.publish };
     await client.publish(this.#topic, payload, options);
+  }
+}
+
+/** Runs so many things at a time, and fails with the first that fails. */
+class Gate {
+  readonly #limit: number;
+  #count = 0;
+  #error: Error | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get isFull(): boolean {
+    return this.#count >= this.#limit;
+  }
+
+  run(task: () => Promise<void>): void {
+    this.#count++;
+    task().then(
+      () => this.#leave(undefined),
+      (error: Error) => this.#leave(error),
+    );
+  }
+
+  /** Resolves when it is not full. */
+  opened(): Promise<void> {
+    return this.#until(() => !this.isFull);
+  }
+
+  /** Resolves when all is done. */
+  emptied(): Promise<void> {
+    return this.#until(() => this.#count === 0);
+  }
+
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition() && !this.#error) await new Promise<void>((resolve) => (this.#wake = resolve));
+    if (this.#error) throw this.#error;
+  }
+
+  #leave(error: Error | undefined): void {
+    this.#count--;
+    this.#error ??= error;
+    this.#wake?.();
   }
 }

@@ -47,7 +47,7 @@ export const command: Command = {
         "the reason code of a server that refuses the connection",
       ],
       summary: "Publishes a request, waits for the response and prints it. The flags are those of mosquitto_rr.",
-      usage: ["isthmus rr [-h HOST] [-p PORT] -t TOPIC -e RESPONSE-TOPIC {-m TEXT | -f FILE | -s | -n} [flags]"],
+      usage: ["isthmus rr [-h HOST] [-p PORT] -t TOPIC -e TOPIC {-m TEXT | -f FILE | -s | -n} [flags]"],
       groups: [
         { title: "Request", flags: REQUEST_FLAGS },
         { title: "Output", flags: OUTPUT_FLAGS },

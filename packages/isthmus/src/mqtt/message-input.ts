@@ -29,18 +29,21 @@ export async function readPayload(
 
 const LINE_FEED = 0x0a;
 
-/** The lines of a stream as they come in, without their line feed. */
-export async function* readLines(stream: NodeJS.ReadableStream): AsyncGenerator<Uint8Array, void> {
+/** The lines of a stream, without their line feed: those that each chunk completes at a time. */
+export async function* readLines(stream: NodeJS.ReadableStream): AsyncGenerator<readonly Uint8Array[], void> {
   let rest: Uint8Array[] = [];
   for await (const chunk of stream) {
     const bytes = typeof chunk === "string" ? encodeUtf8(chunk) : chunk;
+    const lines: Uint8Array[] = [];
     let start = 0;
     for (let end = bytes.indexOf(LINE_FEED); end >= 0; end = bytes.indexOf(LINE_FEED, start)) {
-      yield Buffer.concat([...rest, bytes.subarray(start, end)]);
+      const line = bytes.subarray(start, end);
+      lines.push(rest.length === 0 ? line : Buffer.concat([...rest, line]));
       rest = [];
       start = end + 1;
     }
     if (start < bytes.length) rest.push(bytes.subarray(start));
+    yield lines;
   }
-  if (rest.length > 0) yield Buffer.concat(rest);
+  if (rest.length > 0) yield [Buffer.concat(rest)];
 }

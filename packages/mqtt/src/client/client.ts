@@ -1,7 +1,7 @@
 import type { AuthPacket } from "../codec/packets.js";
 import type { Properties } from "../codec/properties.js";
 import { ReasonCode } from "../codec/reason-codes.js";
-import { ClientClosedError, QueueFullError, reasonMeaning, RefusedError } from "../session/client-errors.js";
+import { ClientClosedError, QueueFullError, reasonText, RefusedError } from "../session/client-errors.js";
 import type { PendingMessage } from "../session/client-publisher.js";
 import type { ClientRequest, PendingRequest } from "../session/client-requests.js";
 import { ClientSession } from "../session/client-session.js";
@@ -330,7 +330,7 @@ function resultOf(topic: string, packet: CompletingPacket | undefined): PublishR
   const { type, reasonCode, properties } = packet;
   if (reasonCode < 0x80) return { reasonCode, properties };
   throw new RefusedError(
-    `the server refused the message to ${topic}: ${reasonMeaning(reasonCode, type)}`,
+    `the server refused the message to ${topic}: ${reasonText(reasonCode, type)}`,
     reasonCode,
     properties,
   );

@@ -1,6 +1,6 @@
 import type { SubscriptionRequest } from "../codec/packets.js";
 import type { Properties } from "../codec/properties.js";
-import { reasonMeaning, RefusedError } from "../session/client-errors.js";
+import { reasonText, RefusedError } from "../session/client-errors.js";
 import type { ClientRequest } from "../session/client-requests.js";
 import type { CompletingPacket } from "../session/client-session-types.js";
 import type { Inbox } from "./inbox.js";
@@ -132,5 +132,5 @@ export class Subscriber {
 
 function refusal(topicFilters: readonly string[], reasonCodes: readonly number[]): RefusedError {
   const code = reasonCodes.find((reasonCode) => reasonCode >= 0x80) ?? 0x80;
-  return new RefusedError(`the server refused ${topicFilters.join(", ")}: ${reasonMeaning(code, "suback")}`, code);
+  return new RefusedError(`the server refused ${topicFilters.join(", ")}: ${reasonText(code, "suback")}`, code);
 }

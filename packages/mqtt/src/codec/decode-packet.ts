@@ -77,8 +77,12 @@ export function decodePacket(
 
 const FIRST_BYTES: ReadonlySet<number> = new Set(Object.values(FirstByte));
 
-/** [MQTT-2.1.3-1]: the flags of all packets but PUBLISH are fixed. MQTT 3.1 does not look at them. */
-function checkFlags(firstByte: number, version: ProtocolVersion | undefined): void {
+/**
+ * [MQTT-2.1.3-1]: the flags of all packets but PUBLISH are fixed. MQTT 3.1 does not look at them.
+ *
+ * @throws MqttProtocolError when they are others.
+ */
+export function checkFlags(firstByte: number, version: ProtocolVersion | undefined): void {
   const typeCode = firstByte >> 4;
   if (version === 3 || typeCode === PacketTypeCode.publish || FIRST_BYTES.has(firstByte)) return;
   throw malformedPacket(`packet type ${typeCode} with flags ${firstByte & 0x0f}`);

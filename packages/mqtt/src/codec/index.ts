@@ -43,3 +43,4 @@ export {
   type ReasonPacket,
   SUBACK_FAILURE,
 } from "./reason-codes.js";
+export { CONNECT_RETURN_MEANINGS, REASON_MEANINGS } from "./reason-meanings.js";

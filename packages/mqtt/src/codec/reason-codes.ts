@@ -9,7 +9,6 @@ export type ReasonPacket = Extract<
 interface ReasonDefinition {
   readonly code: number;
   readonly packets: readonly ReasonPacket[];
-  readonly meaning: string;
 }
 
 /** Every reason code of MQTT 5.0 with the packets that may carry it (2.4). 0x00 has three names, by packet. */
@@ -17,191 +16,155 @@ export const REASON_CODES = {
   success: {
     code: 0x00,
     packets: ["connack", "puback", "pubrec", "pubrel", "pubcomp", "unsuback", "auth"],
-    meaning: "The request was carried out.",
   },
   normalDisconnection: {
     code: 0x00,
     packets: ["disconnect"],
-    meaning: "The connection closes as planned; no will is published.",
   },
-  grantedQoS0: { code: 0x00, packets: ["suback"], meaning: "Subscribed with a maximum of QoS 0." },
-  grantedQoS1: { code: 0x01, packets: ["suback"], meaning: "Subscribed with a maximum of QoS 1." },
-  grantedQoS2: { code: 0x02, packets: ["suback"], meaning: "Subscribed with a maximum of QoS 2." },
+  grantedQoS0: { code: 0x00, packets: ["suback"] },
+  grantedQoS1: { code: 0x01, packets: ["suback"] },
+  grantedQoS2: { code: 0x02, packets: ["suback"] },
   disconnectWithWillMessage: {
     code: 0x04,
     packets: ["disconnect"],
-    meaning: "The client leaves and wants its will published.",
   },
   noMatchingSubscribers: {
     code: 0x10,
     packets: ["puback", "pubrec"],
-    meaning: "The message was accepted, but nobody subscribes to its topic.",
   },
   noSubscriptionExisted: {
     code: 0x11,
     packets: ["unsuback"],
-    meaning: "The client was not subscribed to that filter.",
   },
-  continueAuthentication: { code: 0x18, packets: ["auth"], meaning: "The authentication takes another step." },
-  reAuthenticate: { code: 0x19, packets: ["auth"], meaning: "The client starts to authenticate anew." },
+  continueAuthentication: { code: 0x18, packets: ["auth"] },
+  reAuthenticate: { code: 0x19, packets: ["auth"] },
   unspecifiedError: {
     code: 0x80,
     packets: ["connack", "puback", "pubrec", "suback", "unsuback", "disconnect"],
-    meaning: "It failed for a reason that is not told or has no code.",
   },
   malformedPacket: {
     code: 0x81,
     packets: ["connack", "disconnect"],
-    meaning: "A packet could not be parsed.",
   },
   protocolError: {
     code: 0x82,
     packets: ["connack", "disconnect"],
-    meaning: "A packet came out of order or says what the protocol does not allow.",
   },
   implementationSpecificError: {
     code: 0x83,
     packets: ["connack", "puback", "pubrec", "suback", "unsuback", "disconnect"],
-    meaning: "The packet is valid but this implementation cannot handle it.",
   },
   unsupportedProtocolVersion: {
     code: 0x84,
     packets: ["connack"],
-    meaning: "The server does not speak the version that the client asked for.",
   },
   clientIdentifierNotValid: {
     code: 0x85,
     packets: ["connack"],
-    meaning: "The server does not allow this client identifier.",
   },
   badUserNameOrPassword: {
     code: 0x86,
     packets: ["connack"],
-    meaning: "The server does not accept the user name or the password.",
   },
   notAuthorized: {
     code: 0x87,
     packets: ["connack", "puback", "pubrec", "suback", "unsuback", "disconnect"],
-    meaning: "The client is not allowed to do this.",
   },
-  serverUnavailable: { code: 0x88, packets: ["connack"], meaning: "The server is not available." },
+  serverUnavailable: { code: 0x88, packets: ["connack"] },
   serverBusy: {
     code: 0x89,
     packets: ["connack", "disconnect"],
-    meaning: "The server is too busy: try again later.",
   },
-  banned: { code: 0x8a, packets: ["connack"], meaning: "An administrator has banned the client." },
-  serverShuttingDown: { code: 0x8b, packets: ["disconnect"], meaning: "The server is shutting down." },
+  banned: { code: 0x8a, packets: ["connack"] },
+  serverShuttingDown: { code: 0x8b, packets: ["disconnect"] },
   badAuthenticationMethod: {
     code: 0x8c,
     packets: ["connack", "disconnect"],
-    meaning: "The authentication method is not supported, or not the one in use.",
   },
   keepAliveTimeout: {
     code: 0x8d,
     packets: ["disconnect"],
-    meaning: "Nothing was received for one and a half times the keep alive.",
   },
   sessionTakenOver: {
     code: 0x8e,
     packets: ["disconnect"],
-    meaning: "Another connection uses the same client identifier.",
   },
   topicFilterInvalid: {
     code: 0x8f,
     packets: ["suback", "unsuback", "disconnect"],
-    meaning: "The server does not accept the topic filter.",
   },
   topicNameInvalid: {
     code: 0x90,
     packets: ["connack", "puback", "pubrec", "disconnect"],
-    meaning: "The topic name is not accepted.",
   },
   packetIdentifierInUse: {
     code: 0x91,
     packets: ["puback", "pubrec", "suback", "unsuback"],
-    meaning: "The packet identifier is already in use: the session states differ.",
   },
   packetIdentifierNotFound: {
     code: 0x92,
     packets: ["pubrel", "pubcomp"],
-    meaning: "The packet identifier is not known.",
   },
   receiveMaximumExceeded: {
     code: 0x93,
     packets: ["disconnect"],
-    meaning: "More messages were in flight than the receive maximum allows.",
   },
   topicAliasInvalid: {
     code: 0x94,
     packets: ["disconnect"],
-    meaning: "A topic alias is 0, unknown, or above the topic alias maximum.",
   },
   packetTooLarge: {
     code: 0x95,
     packets: ["connack", "disconnect"],
-    meaning: "A packet exceeds the maximum packet size.",
   },
-  messageRateTooHigh: { code: 0x96, packets: ["disconnect"], meaning: "Messages came in too fast." },
+  messageRateTooHigh: { code: 0x96, packets: ["disconnect"] },
   quotaExceeded: {
     code: 0x97,
     packets: ["connack", "puback", "pubrec", "suback", "disconnect"],
-    meaning: "A limit set by the implementation or an administrator is exceeded.",
   },
   administrativeAction: {
     code: 0x98,
     packets: ["disconnect"],
-    meaning: "An administrator closed the connection.",
   },
   payloadFormatInvalid: {
     code: 0x99,
     packets: ["connack", "puback", "pubrec", "disconnect"],
-    meaning: "The payload is not what its payload format indicator says.",
   },
   retainNotSupported: {
     code: 0x9a,
     packets: ["connack", "disconnect"],
-    meaning: "The server keeps no retained messages.",
   },
   qosNotSupported: {
     code: 0x9b,
     packets: ["connack", "disconnect"],
-    meaning: "The QoS is above the maximum QoS of the server.",
   },
   useAnotherServer: {
     code: 0x9c,
     packets: ["connack", "disconnect"],
-    meaning: "The client should use another server for now.",
   },
   serverMoved: {
     code: 0x9d,
     packets: ["connack", "disconnect"],
-    meaning: "The client should use another server from now on.",
   },
   sharedSubscriptionsNotSupported: {
     code: 0x9e,
     packets: ["suback", "disconnect"],
-    meaning: "The server does not support shared subscriptions.",
   },
   connectionRateExceeded: {
     code: 0x9f,
     packets: ["connack", "disconnect"],
-    meaning: "Too many connections were opened in too short a time.",
   },
   maximumConnectTime: {
     code: 0xa0,
     packets: ["disconnect"],
-    meaning: "The time that this connection may last is over.",
   },
   subscriptionIdentifiersNotSupported: {
     code: 0xa1,
     packets: ["suback", "disconnect"],
-    meaning: "The server does not support subscription identifiers.",
   },
   wildcardSubscriptionsNotSupported: {
     code: 0xa2,
     packets: ["suback", "disconnect"],
-    meaning: "The server does not support wildcards in topic filters.",
   },
 } as const satisfies Record<string, ReasonDefinition>;
 
@@ -213,13 +176,13 @@ export const ReasonCode = codeByName(REASON_CODES);
 
 /** CONNACK return codes of MQTT 3.1 and 3.1.1 (3.2.2.3 there). */
 export const CONNECT_RETURN_CODES = {
-  accepted: { code: 0, meaning: "The connection is accepted." },
-  unacceptableProtocolVersion: { code: 1, meaning: "The server does not speak the version asked for." },
-  identifierRejected: { code: 2, meaning: "The server does not allow this client identifier." },
-  serverUnavailable: { code: 3, meaning: "The server is not available." },
-  badUserNameOrPassword: { code: 4, meaning: "The user name or the password is malformed." },
-  notAuthorized: { code: 5, meaning: "The client is not allowed to connect." },
-} as const satisfies Record<string, { readonly code: number; readonly meaning: string }>;
+  accepted: { code: 0 },
+  unacceptableProtocolVersion: { code: 1 },
+  identifierRejected: { code: 2 },
+  serverUnavailable: { code: 3 },
+  badUserNameOrPassword: { code: 4 },
+  notAuthorized: { code: 5 },
+} as const satisfies Record<string, { readonly code: number }>;
 
 /** The name of a CONNACK return code before MQTT 5.0. */
 export type ConnectReturnName = keyof typeof CONNECT_RETURN_CODES;

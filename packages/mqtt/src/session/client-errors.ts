@@ -1,5 +1,5 @@
 import type { Properties } from "../codec/properties.js";
-import { CONNECT_RETURN_CODES, REASON_CODES, reasonName, type ReasonPacket } from "../codec/reason-codes.js";
+import { ConnectReturnCode, reasonName, type ReasonPacket } from "../codec/reason-codes.js";
 
 /** The connection broke without a word of the server. `cause` is what the transport said, if anything. */
 export class ConnectionLostError extends Error {
@@ -59,14 +59,18 @@ export class ServerDisconnectError extends RefusedError {
   override readonly name = "ServerDisconnectError";
 }
 
-/** What a reason code says, in a sentence. */
-export function reasonMeaning(reasonCode: number, packet: ReasonPacket): string {
-  const name = reasonName(reasonCode, packet);
-  return name === undefined ? `Reason code ${reasonCode}.` : REASON_CODES[name].meaning;
+/** The words of a reason code of MQTT 5.0: `not authorized (0x87)`. */
+export function reasonText(reasonCode: number, packet: ReasonPacket): string {
+  return textOf(reasonName(reasonCode, packet), reasonCode);
 }
 
-/** What a CONNACK return code says before MQTT 5.0, in a sentence. */
-export function returnCodeMeaning(returnCode: number): string {
-  const definition = Object.values(CONNECT_RETURN_CODES).find(({ code }) => code === returnCode);
-  return definition?.meaning ?? `Return code ${returnCode}.`;
+/** The words of a CONNACK return code before MQTT 5.0: `not authorized (0x05)`. */
+export function returnCodeText(returnCode: number): string {
+  const found = Object.entries(ConnectReturnCode).find(([, code]) => code === returnCode);
+  return textOf(found?.[0], returnCode);
+}
+
+function textOf(name = "unknown reason", code: number): string {
+  const words = name.replaceAll(/QoS|[A-Z]/g, (start) => ` ${start.length > 1 ? start : start.toLowerCase()}`);
+  return `${words} (0x${code.toString(16).padStart(2, "0")})`;
 }

@@ -10,6 +10,7 @@ import type {
   Will,
 } from "../codec/packets.js";
 import type { Properties } from "../codec/properties.js";
+import type { ClientPacket } from "./client-codec.js";
 
 /** What a client session is and may do. */
 export interface ClientSessionOptions {
@@ -76,8 +77,8 @@ export interface SessionPort<C> {
    * @throws RefusedError when the packet is larger than the server takes. [MQTT-3.2.2-15]
    * @throws RangeError, TypeError when it cannot be encoded.
    */
-  send(packet: Packet): void;
+  send(packet: ClientPacket): void;
   /** Bytes of the packet. @throws RangeError, TypeError when it cannot be encoded. */
-  sizeOf(packet: Packet): number;
+  sizeOf(packet: ClientPacket): number;
   emit(event: ClientSessionEvent<C>): void;
 }

@@ -1,17 +1,16 @@
 import { earliest, type Instant, type Machine, NEVER } from "@isthmus/machine";
 import { MAX_PACKET_SIZE } from "../codec/constants.js";
-import { decodePacket } from "../codec/decode-packet.js";
-import { encodePacket } from "../codec/encode-packet.js";
 import { MqttProtocolError, protocolError } from "../codec/errors.js";
 import { Framer, type FrameSink } from "../codec/framer.js";
-import type { AuthPacket, ConnackPacket, DisconnectPacket, Packet, PublishPacket } from "../codec/packets.js";
+import type { AuthPacket, ConnackPacket, DisconnectPacket, PublishPacket } from "../codec/packets.js";
 import type { Properties } from "../codec/properties.js";
 import { isReasonCodeOf, ReasonCode } from "../codec/reason-codes.js";
+import { type ClientPacket, decodeServerPacket, encodeClientPacket, type ServerPacket } from "./client-codec.js";
 import {
   ConnectionRefusedError,
-  reasonMeaning,
+  reasonText,
   RefusedError,
-  returnCodeMeaning,
+  returnCodeText,
   ServerDisconnectError,
   TimeoutError,
 } from "./client-errors.js";
@@ -56,7 +55,7 @@ export class ClientSession<C> implements Machine {
   #connackDueAt: Instant = NEVER;
   #framer = new Framer();
   readonly #sink: FrameSink = {
-    receiveFrame: (bytes, start, _bodyStart, end) => this.#receiveFrame(bytes, start, end),
+    receiveFrame: (bytes, start, bodyStart, end) => this.#receiveFrame(bytes, start, bodyStart, end),
   };
   #aliases = new InboundTopicAliases(0);
   #limits: ServerLimits = DEFAULT_SERVER_LIMITS;
@@ -68,7 +67,7 @@ export class ClientSession<C> implements Machine {
     const identifiers = new PacketIdentifiers();
     const port: SessionPort<C> = {
       send: (packet) => this.#send(packet),
-      sizeOf: (packet) => encodePacket(packet, options.protocolVersion).length,
+      sizeOf: (packet) => encodeClientPacket(packet, options.protocolVersion).length,
       emit: (event) => this.#emit(event),
     };
     this.#options = options;
@@ -245,21 +244,21 @@ export class ClientSession<C> implements Machine {
     return events;
   }
 
-  #receiveFrame(bytes: Uint8Array, start: number, end: number): boolean {
-    const packet = decodePacket(bytes, start, end, this.#options.protocolVersion);
+  #receiveFrame(bytes: Uint8Array, start: number, bodyStart: number, end: number): boolean {
+    const packet = decodeServerPacket(bytes, start, bodyStart, end, this.#options.protocolVersion);
     this.#options.trace?.("received", packet);
     if (this.#phase === "connecting") this.#receiveWhileConnecting(packet);
     else this.#receiveWhileOpen(packet);
     return this.#phase !== "closing";
   }
 
-  #receiveWhileConnecting(packet: Packet): void {
+  #receiveWhileConnecting(packet: ServerPacket): void {
     if (packet.type === "connack") return this.#receiveConnack(packet);
     if (packet.type === "auth") return this.#receiveAuth(packet);
     throw protocolError(`${packet.type.toUpperCase()} before CONNACK`); // [MQTT-3.2.0-1]
   }
 
-  #receiveWhileOpen(packet: Packet): void {
+  #receiveWhileOpen(packet: ServerPacket): void {
     switch (packet.type) {
       case "publish":
         return this.#receivePublish(packet);
@@ -281,12 +280,8 @@ export class ClientSession<C> implements Machine {
         return this.#receiveDisconnect(packet);
       case "auth":
         return this.#receiveAuth(packet);
-      case "connect":
       case "connack":
-      case "subscribe":
-      case "unsubscribe":
-      case "pingreq":
-        throw protocolError(`${packet.type.toUpperCase()} from the server of an open connection`);
+        throw protocolError("a second CONNACK");
     }
   }
 
@@ -295,7 +290,7 @@ export class ClientSession<C> implements Machine {
     const { reasonCode, properties } = packet;
     this.#connackDueAt = NEVER;
     if (reasonCode !== 0) {
-      const meaning = protocolVersion === 5 ? reasonMeaning(reasonCode, "connack") : returnCodeMeaning(reasonCode);
+      const meaning = protocolVersion === 5 ? reasonText(reasonCode, "connack") : returnCodeText(reasonCode);
       this.#close(
         new ConnectionRefusedError(`the server refused the connection: ${meaning}`, reasonCode, properties),
         false,
@@ -347,7 +342,7 @@ export class ClientSession<C> implements Machine {
   }
 
   #receiveDisconnect({ reasonCode, properties }: DisconnectPacket): void {
-    const meaning = reasonMeaning(reasonCode, "disconnect");
+    const meaning = reasonText(reasonCode, "disconnect");
     this.#close(
       new ServerDisconnectError(`the server closed the connection: ${meaning}`, reasonCode, properties),
       false,
@@ -373,8 +368,8 @@ export class ClientSession<C> implements Machine {
     this.#emit({ type: "close", error, isAbrupt });
   }
 
-  #send(packet: Packet): void {
-    const bytes = encodePacket(packet, this.#options.protocolVersion);
+  #send(packet: ClientPacket): void {
+    const bytes = encodeClientPacket(packet, this.#options.protocolVersion);
     if (bytes.length > this.#limits.maximumPacketSize) {
       throw new RefusedError(
         `a packet of ${bytes.length} bytes exceeds the server's maximum of ${this.#limits.maximumPacketSize}`,
