@@ -58,7 +58,9 @@ await onlooker.subscribeAsync(["house/#", "smqtt/kw/#"]);
 // 2. and 3. Encryption and publish: one message, sealed once for all who may read it.
 const started = performance.now();
 await sensor.publish("house/kitchen/temperature", "21.5", { qos: 1, contentType: "text/plain" });
-console.log(`encryption: wrapped a content key and sealed the first message in ${Math.round(performance.now() - started)} ms`);
+console.log(
+  `encryption: wrapped a content key and sealed the first message in ${Math.round(performance.now() - started)} ms`,
+);
 
 // 4. Decryption, by those whose keys allow it.
 const [subscription] = subscriptions;

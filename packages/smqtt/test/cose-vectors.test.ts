@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { type CborMap, encodeCbor } from "../src/envelope/cbor.js";
 import { HEADER, isAeadAlgorithm } from "../src/envelope/cose-parameters.js";
 import { countersign, countersignStructure, verifyCountersignature } from "../src/envelope/countersignature.js";
-import { type CryptoBackend, nobleCrypto } from "../src/envelope/crypto-backend.js";
+import { type CryptoBackend, nobleCrypto, sealed } from "../src/envelope/crypto-backend.js";
 import { type Encrypt0, encStructure, parseEncrypt0 } from "../src/envelope/encrypt0.js";
 import { parseSign1, sigStructure, verifySign1 } from "../src/envelope/sign1.js";
 import { nodeCrypto } from "../src/node/node-crypto.js";
@@ -90,7 +90,8 @@ describe.each([nobleCrypto, nodeCrypto])("COSE examples on the $name backend", (
     const iv = message.unprotectedHeader.get(HEADER.iv);
     if (!isAeadAlgorithm(algorithm) || !(iv instanceof Uint8Array)) throw new Error("checked by decrypting");
     const aead = crypto.aead(algorithm, fromHex(vector.intermediates.CEK_hex ?? ""));
-    const ciphertext = aead.seal(
+    const ciphertext = sealed(
+      aead,
       iv,
       encStructure(message.protectedBytes, external),
       encodeUtf8(vector.input.plaintext),
@@ -180,12 +181,12 @@ describe.each([nobleCrypto, nodeCrypto])("COSE examples on the $name backend", (
     ] as const) {
       const aead = crypto.aead(algorithm, new Uint8Array(length).fill(7));
       const nonce = new Uint8Array(12).fill(1);
-      const sealed = aead.seal(nonce, encodeUtf8("aad"), encodeUtf8("text"));
-      expect(sealed.length).toBe(4 + 16);
-      expect(new Uint8Array(aead.open(nonce, encodeUtf8("aad"), sealed) ?? [])).toEqual(encodeUtf8("text"));
-      expect(aead.open(nonce, encodeUtf8("AAD"), sealed)).toBeUndefined();
-      expect(aead.open(new Uint8Array(12), encodeUtf8("aad"), sealed)).toBeUndefined();
-      expect(aead.open(nonce, encodeUtf8("aad"), sealed.subarray(1))).toBeUndefined();
+      const box = sealed(aead, nonce, encodeUtf8("aad"), encodeUtf8("text"));
+      expect(box.length).toBe(4 + 16);
+      expect(new Uint8Array(aead.open(nonce, encodeUtf8("aad"), box) ?? [])).toEqual(encodeUtf8("text"));
+      expect(aead.open(nonce, encodeUtf8("AAD"), box)).toBeUndefined();
+      expect(aead.open(new Uint8Array(12), encodeUtf8("aad"), box)).toBeUndefined();
+      expect(aead.open(nonce, encodeUtf8("aad"), box.subarray(1))).toBeUndefined();
       expect(aead.open(nonce, encodeUtf8("aad"), new Uint8Array(3))).toBeUndefined();
       expect(() => crypto.aead(algorithm, new Uint8Array(length + 1))).toThrow(RangeError);
     }

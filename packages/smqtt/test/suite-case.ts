@@ -22,6 +22,7 @@ export function grantOf(granted: Partial<Grant>, device: DeviceKeys = deviceKeys
     subscribe: [],
     publish: [],
     attributes: [],
+    isForwardOnly: false,
     validity: { from: NOW - 86_400, until: NOW + 86_400 },
     ...granted,
   };

@@ -223,6 +223,20 @@ describe("attribute-based suites", async () => {
     }
   });
 
+  it.each(["kp-abe", "cp-abe"])(
+    "%s keys issued after a rotation open what was sealed before it, unless forward only",
+    async (name) => {
+      const [suite, master] = name === "kp-abe" ? [kp, kpMaster] : [cp, cpMaster];
+      const publisher = { parameters: master.parameters, generation: 1, writerKey: undefined };
+      const { contentKey, wrap } = await suite.wrap(publisher, target, context, random);
+      const rotated = await suite.rotate(master, [], random);
+      const renewed = await suite.enrol(rotated, grantOf(reads), random);
+      const forward = await suite.enrol(rotated, grantOf({ ...reads, isForwardOnly: true }), random);
+      expect(await suite.unwrap(readerOf(renewed), wrap, context)).toEqual(contentKey);
+      await expect(suite.unwrap(readerOf(forward), wrap, context)).rejects.toThrow(UnwrapError);
+    },
+  );
+
   it("cp-abe: the publisher decides by role and number", async () => {
     const reader = async (attributes: (string | readonly [string, number])[]) =>
       cp.enrol(cpMaster, grantOf({ attributes }), random);

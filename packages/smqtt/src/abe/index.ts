@@ -11,7 +11,7 @@ export {
   type PolicyLimits,
 } from "./policy.js";
 export { formatPolicy, parsePolicy, PolicySyntaxError } from "./policy-language.js";
-export { decodePolicy, encodePolicy } from "./policy-codec.js";
+export { decodeAttributeSet, decodePolicy, encodePolicy } from "./policy-codec.js";
 export { integerAttributes } from "./policy-gates.js";
 export { buildMsp, type Msp, type MspRow } from "./msp.js";
 export { cheapestRows, isSatisfied } from "./satisfaction.js";

@@ -273,7 +273,7 @@ export class Authority {
   }
 
   #suiteGrant({ signingKey, exchangeKey, grant }: DeviceRecord): Grant {
-    const { subscribe = [], publish = [], attributes = [] } = grant;
+    const { subscribe = [], publish = [], attributes = [], isForwardOnly = false } = grant;
     return {
       subject: subjectId(signingKey),
       exchangeKey,
@@ -281,6 +281,7 @@ export class Authority {
       publish,
       attributes,
       validity: this.#validity(grant),
+      isForwardOnly,
     };
   }
 

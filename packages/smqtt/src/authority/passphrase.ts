@@ -2,7 +2,7 @@ import { encodeUtf8 } from "@isthmus/bytes";
 import { scryptAsync } from "@noble/hashes/scrypt.js";
 import { asArray, asBytes, asUnsigned, CborError, decodeCbor, encodeCbor } from "../envelope/cbor.js";
 import { ALGORITHM, NONCE_BYTES } from "../envelope/cose-parameters.js";
-import type { CryptoBackend } from "../envelope/crypto-backend.js";
+import { type CryptoBackend, sealed } from "../envelope/crypto-backend.js";
 import type { RandomBytes } from "../random.js";
 
 /** scrypt (RFC 7914) with N = 2^17, r = 8, p = 1: 128 MiB and about a second, the advice of OWASP. */
@@ -39,8 +39,8 @@ export async function sealWithPassphrase(
   const nonce = random(NONCE_BYTES);
   const key = await deriveKey(passphrase, salt, logCost);
   const header = encodeCbor([VERSION, kind, logCost, salt]);
-  const sealed = crypto.aead(ALGORITHM.A256GCM, key).seal(nonce, header, plaintext);
-  return encodeCbor([VERSION, kind, logCost, salt, nonce, sealed]);
+  const ciphertext = sealed(crypto.aead(ALGORITHM.A256GCM, key), nonce, header, plaintext);
+  return encodeCbor([VERSION, kind, logCost, salt, nonce, ciphertext]);
 }
 
 /** @throws PassphraseError. */

@@ -24,7 +24,7 @@ export class CborError extends Error {
 
 const UNSIGNED = 0;
 const NEGATIVE = 1;
-const BYTE_STRING = 2;
+export const BYTE_STRING = 2;
 const TEXT_STRING = 3;
 const ARRAY = 4;
 const MAP = 5;

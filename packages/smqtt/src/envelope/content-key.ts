@@ -1,11 +1,12 @@
 import { ByteWriter } from "@isthmus/bytes";
-import { encodeCbor, writeHead } from "./cbor.js";
-import { type AeadAlgorithm, COSE_TAG, HEADER } from "./cose-parameters.js";
+import { BYTE_STRING, encodeCbor, writeHead } from "./cbor.js";
+import { type AeadAlgorithm, HEADER, NONCE_BYTES, TAG_BYTES } from "./cose-parameters.js";
 import { countersign } from "./countersignature.js";
-import type { Aead, CryptoBackend } from "./crypto-backend.js";
+import { type Aead, type CryptoBackend, sealed } from "./crypto-backend.js";
 import { encodeEncrypt0 } from "./encrypt0.js";
-import { messageKeys, nonceOf, wrapTopic } from "./key-id.js";
+import { messageKeys, nonceOf, wrapTopic, writeNonce } from "./key-id.js";
 import { externalAadOf, MessageAad } from "./message-aad.js";
+import { Slab } from "./slab.js";
 
 /** Messages under one key: the Partial IV has four bytes, and AES-GCM is good for 2^32 messages of this size. */
 export const MAX_COUNTER = 0xffff_ffff;
@@ -50,8 +51,14 @@ export class ContentKey {
   readonly #contextIv: Uint8Array;
   readonly #options: ContentKeyOptions;
   readonly #aad = new MessageAad();
-  /** The protected header of a message without content type, its last four bytes the counter. */
+  readonly #slab = new Slab();
+  readonly #nonce = new Uint8Array(NONCE_BYTES);
+  /** A message without extras up to its ciphertext. */
+  readonly #template: Uint8Array;
+  /** The protected header in the template, its last four bytes the counter. */
   readonly #protected: Uint8Array;
+  /** The CBOR head of the last ciphertext. */
+  #head: { readonly length: number; readonly bytes: Uint8Array } = { length: -1, bytes: new Uint8Array(0) };
   #counter = 0;
 
   constructor(options: ContentKeyOptions) {
@@ -64,7 +71,11 @@ export class ContentKey {
     this.#aead = crypto.aead(algorithm, key);
     this.#contextIv = contextIv;
     this.#options = options;
-    this.#protected = this.#encodeProtected(0, {});
+    const protectedBytes = this.#encodeProtected(0, {});
+    const empty = { protectedBytes, unprotectedHeader: new Map(), ciphertext: new Uint8Array(0) };
+    this.#template = encodeEncrypt0(empty).slice(0, -1); // without the head of the ciphertext
+    const end = this.#template.length - 1; // before the empty map
+    this.#protected = this.#template.subarray(end - protectedBytes.length, end);
   }
 
   /** Whether it may seal another message at `now` (Unix seconds). */
@@ -85,21 +96,22 @@ export class ContentKey {
     }
     // The common message differs from the last in its counter and ciphertext only: patched, not encoded.
     writeCounter(this.#protected, this.#protected.length - 4, counter);
+    const head = this.#ciphertextHead(payload.length + TAG_BYTES);
+    const start = this.#template.length + head.length;
+    const message = this.#slab.take(start + payload.length + TAG_BYTES);
+    message.set(this.#template);
+    message.set(head, this.#template.length);
+    writeNonce(this.#nonce, this.#contextIv, counter);
     const additionalData = this.#aad.of(topic, this.#protected);
-    const ciphertext = this.#aead.seal(nonceOf(this.#contextIv, counter), additionalData, payload);
-    const writer = new ByteWriter(this.#protected.length + ciphertext.length + 16);
-    writer.uint8(TAGGED_ENCRYPT0).uint8(ARRAY_OF_3);
-    writeHead(writer, BYTE_STRING, this.#protected.length);
-    writer.append(this.#protected).uint8(EMPTY_MAP);
-    writeHead(writer, BYTE_STRING, ciphertext.length);
-    return writer.append(ciphertext).view();
+    this.#aead.seal(this.#nonce, additionalData, payload, message.subarray(start));
+    return message;
   }
 
   #sealGeneral(counter: number, topic: string, payload: Uint8Array, extras: SealExtras): Uint8Array {
     const { countersigningSecret, crypto } = this.#options;
     const protectedBytes = this.#encodeProtected(counter, extras);
     const additionalData = this.#aad.of(topic, protectedBytes);
-    const ciphertext = this.#aead.seal(nonceOf(this.#contextIv, counter), additionalData, payload);
+    const ciphertext = sealed(this.#aead, nonceOf(this.#contextIv, counter), additionalData, payload);
     const unprotectedHeader = new Map<number, Uint8Array>();
     if (countersigningSecret !== undefined) {
       const signature = countersign(crypto, countersigningSecret, { protectedBytes, ciphertext }, externalAadOf(topic));
@@ -107,6 +119,15 @@ export class ContentKey {
     }
     if (extras.inlineWrap) unprotectedHeader.set(HEADER.wrap, this.wrapMessage);
     return encodeEncrypt0({ protectedBytes, unprotectedHeader, ciphertext });
+  }
+
+  #ciphertextHead(length: number): Uint8Array {
+    if (this.#head.length !== length) {
+      const writer = new ByteWriter(8);
+      writeHead(writer, BYTE_STRING, length);
+      this.#head = { length, bytes: writer.view() };
+    }
+    return this.#head.bytes;
   }
 
   #encodeProtected(counter: number, { contentType, isRetained }: SealExtras): Uint8Array {
@@ -122,11 +143,6 @@ export class ContentKey {
     return encodeCbor(header);
   }
 }
-
-const TAGGED_ENCRYPT0 = (6 << 5) | COSE_TAG.encrypt0;
-const ARRAY_OF_3 = (4 << 5) | 3;
-const EMPTY_MAP = 5 << 5;
-const BYTE_STRING = 2;
 
 function writeCounter(bytes: Uint8Array, offset: number, counter: number): void {
   bytes[offset] = counter >>> 24;

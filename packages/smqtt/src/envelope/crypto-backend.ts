@@ -1,7 +1,7 @@
 import { gcm } from "@noble/ciphers/aes.js";
 import { chacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { ed25519 } from "@noble/curves/ed25519.js";
-import { AEAD_KEY_BYTES, type AeadAlgorithm } from "./cose-parameters.js";
+import { AEAD_KEY_BYTES, type AeadAlgorithm, TAG_BYTES } from "./cose-parameters.js";
 
 /**
  * Who does the symmetric and signature work of the envelope. The default runs everywhere in plain TypeScript; the
@@ -18,8 +18,8 @@ export interface CryptoBackend {
 
 /** An AEAD under one key. The caller never gives a nonce twice. */
 export interface Aead {
-  /** Ciphertext and tag. */
-  seal(nonce: Uint8Array, additionalData: Uint8Array, plaintext: Uint8Array): Uint8Array;
+  /** Writes ciphertext and tag, `plaintext.length + 16` bytes, to `output`. Keeps none of the arrays. */
+  seal(nonce: Uint8Array, additionalData: Uint8Array, plaintext: Uint8Array, output: Uint8Array): void;
   /** The plaintext, or undefined when the tag is wrong. */
   open(nonce: Uint8Array, additionalData: Uint8Array, sealed: Uint8Array): Uint8Array | undefined;
 }
@@ -31,7 +31,8 @@ export const nobleCrypto: CryptoBackend = {
     checkKeyLength(algorithm, key);
     const cipher = algorithm === 24 ? chacha20poly1305 : gcm;
     return {
-      seal: (nonce, additionalData, plaintext) => cipher(key, nonce, additionalData).encrypt(plaintext),
+      seal: (nonce, additionalData, plaintext, output) =>
+        output.set(cipher(key, nonce, additionalData).encrypt(plaintext)),
       open: (nonce, additionalData, sealed) => {
         try {
           return cipher(key, nonce, additionalData).decrypt(sealed);
@@ -56,4 +57,11 @@ export function checkKeyLength(algorithm: AeadAlgorithm, key: Uint8Array): void 
   if (key.length !== AEAD_KEY_BYTES[algorithm]) {
     throw new RangeError(`a key of ${key.length} bytes for COSE algorithm ${algorithm}`);
   }
+}
+
+/** Ciphertext and tag in an array of their own. */
+export function sealed(aead: Aead, nonce: Uint8Array, additionalData: Uint8Array, plaintext: Uint8Array): Uint8Array {
+  const output = new Uint8Array(plaintext.length + TAG_BYTES);
+  aead.seal(nonce, additionalData, plaintext, output);
+  return output;
 }

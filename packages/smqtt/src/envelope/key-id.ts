@@ -49,7 +49,13 @@ export function messageKeys(
 
 /** The nonce of a counter: its bytes, padded on the left, XORed onto the Context IV (RFC 9052 3.1). */
 export function nonceOf(contextIv: Uint8Array, counter: number): Uint8Array {
-  const nonce = contextIv.slice();
-  for (let i = NONCE_BYTES - 1, left = counter; left > 0; i--, left >>>= 8) nonce[i] = byteAt(nonce, i) ^ (left & 0xff);
+  const nonce = new Uint8Array(NONCE_BYTES);
+  writeNonce(nonce, contextIv, counter);
   return nonce;
+}
+
+/** The same over a nonce that is not needed any more. */
+export function writeNonce(nonce: Uint8Array, contextIv: Uint8Array, counter: number): void {
+  nonce.set(contextIv);
+  for (let i = NONCE_BYTES - 1, left = counter; left > 0; i--, left >>>= 8) nonce[i] = byteAt(nonce, i) ^ (left & 0xff);
 }

@@ -25,42 +25,46 @@ export const nodeCrypto: CryptoBackend = {
     checkKeyLength(algorithm, key);
     return nodeAead(algorithm, createSecretKey(key));
   },
-  sign(secretKey, message) {
-    const key = createPrivateKey({
-      key: Buffer.from(concatBytes([PRIVATE_KEY_PREFIX, secretKey])),
-      format: "der",
-      type: "pkcs8",
-    });
-    return new Uint8Array(sign(null, message, key));
-  },
+  sign: (secretKey, message) => new Uint8Array(sign(null, message, privateKeyOf(secretKey))),
   verify(publicKey, message, signature) {
     try {
-      const key = createPublicKey({
-        key: Buffer.from(concatBytes([PUBLIC_KEY_PREFIX, publicKey])),
-        format: "der",
-        type: "spki",
-      });
-      return verify(null, message, key, signature);
+      return verify(null, message, publicKeyOf(publicKey), signature);
     } catch {
       return false; // not a point
     }
   },
 };
 
+/** Making a key object takes longer than signing with it: each array's is kept as long as the array. */
+const privateKeyOf = remembered((secretKey) => {
+  const key = Buffer.from(concatBytes([PRIVATE_KEY_PREFIX, secretKey]));
+  return createPrivateKey({ key, format: "der", type: "pkcs8" });
+});
+const publicKeyOf = remembered((publicKey) => {
+  const key = Buffer.from(concatBytes([PUBLIC_KEY_PREFIX, publicKey]));
+  return createPublicKey({ key, format: "der", type: "spki" });
+});
+
+function remembered(make: (bytes: Uint8Array) => KeyObject): (bytes: Uint8Array) => KeyObject {
+  const keys = new WeakMap<Uint8Array, KeyObject>();
+  return (bytes) => {
+    const key = keys.get(bytes) ?? make(bytes);
+    keys.set(bytes, key);
+    return key;
+  };
+}
+
 function nodeAead(algorithm: AeadAlgorithm, key: KeyObject): Aead {
   // The names of the GCM ciphers give the calls the types that authTagLength and setAAD need; ChaCha's are the same.
   const name = CIPHER_NAME[algorithm] as "aes-256-gcm";
   const options = { authTagLength: TAG_BYTES };
   return {
-    seal(nonce, additionalData, plaintext) {
+    seal(nonce, additionalData, plaintext, output) {
       const cipher = createCipheriv(name, key, nonce, options);
       cipher.setAAD(additionalData, { plaintextLength: plaintext.length });
-      const body = cipher.update(plaintext);
+      output.set(cipher.update(plaintext));
       cipher.final();
-      const sealed = new Uint8Array(body.length + TAG_BYTES);
-      sealed.set(body);
-      sealed.set(cipher.getAuthTag(), body.length);
-      return sealed;
+      output.set(cipher.getAuthTag(), plaintext.length);
     },
     open(nonce, additionalData, sealed) {
       const length = sealed.length - TAG_BYTES;

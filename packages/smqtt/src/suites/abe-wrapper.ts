@@ -54,3 +54,15 @@ function remembered<V extends object>(
 export function generationAttribute(generation: number): Attribute {
   return `@gen/${generation}`;
 }
+
+/** Generations that a key reaches back, its own included. */
+const MAX_GENERATIONS = 32;
+
+/**
+ * The generations that a key issued in `generation` opens: its own, and unless it is to open forward only those before
+ * it, whose retained messages are still about.
+ */
+export function generationAttributes(generation: number, isForwardOnly: boolean): Attribute[] {
+  const first = isForwardOnly ? generation : Math.max(1, generation - MAX_GENERATIONS + 1);
+  return Array.from({ length: generation - first + 1 }, (_, i) => generationAttribute(first + i));
+}

@@ -7,7 +7,7 @@ import { randomCoins, scalarFromBytes, scalarToBytes } from "../abe/scalars.js";
 import type { NobleGT } from "../pairing/noble-group.js";
 import type { NobleG1, NobleG2 } from "../pairing/noble-point-codec.js";
 import type { PairingGroup } from "../pairing/pairing-group.js";
-import { createAbeWrapper, generationAttribute } from "./abe-wrapper.js";
+import { createAbeWrapper, generationAttribute, generationAttributes } from "./abe-wrapper.js";
 import { type Grant, GrantError, type Suite, WrapError } from "./suite.js";
 import { timeAttributes, timeCover } from "./time-attributes.js";
 
@@ -33,7 +33,7 @@ export function cpAbeSuite<P, Q, T>(
     enrol: async (master, grant, random) => {
       if (grant.attributes.length === 0) return { master, readerKey: undefined, writerKey: undefined };
       const attributes = grantedAttributes(grant);
-      attributes.push(generationAttribute(master.generation), ...timeCover(grant.validity));
+      attributes.push(...generationAttributes(master.generation, grant.isForwardOnly), ...timeCover(grant.validity));
       const id = scheme.parsePublicKey(master.parameters).id;
       const readerKey = scheme.issueKey(scalarFromBytes(master.secret), id, attributes, randomCoins(random));
       return { master, readerKey, writerKey: undefined };

@@ -2,7 +2,7 @@ import { FabeoKp } from "../abe/fabeo-kp.js";
 import { allOf, anyOf, attributePolicy } from "../abe/policy.js";
 import { randomCoins, scalarFromBytes, scalarToBytes } from "../abe/scalars.js";
 import type { PairingGroup } from "../pairing/pairing-group.js";
-import { createAbeWrapper, generationAttribute } from "./abe-wrapper.js";
+import { createAbeWrapper, generationAttribute, generationAttributes } from "./abe-wrapper.js";
 import type { NobleG1, NobleG2 } from "../pairing/noble-point-codec.js";
 import type { NobleGT } from "../pairing/noble-group.js";
 import { type Suite, WrapError } from "./suite.js";
@@ -29,11 +29,11 @@ export function kpAbeSuite<P, Q, T>(
       const masterKey = randomCoins(random)();
       return { generation: 1, secret: scalarToBytes(masterKey), parameters: scheme.publicKeyOf(masterKey) };
     },
-    enrol: async (master, { subscribe, validity }, random) => {
+    enrol: async (master, { subscribe, validity, isForwardOnly }, random) => {
       if (subscribe.length === 0) return { master, readerKey: undefined, writerKey: undefined };
       const policy = allOf([
         filtersPolicy(subscribe),
-        attributePolicy(generationAttribute(master.generation)),
+        anyOf(generationAttributes(master.generation, isForwardOnly).map(attributePolicy)),
         anyOf(timeCover(validity).map(attributePolicy)),
       ]);
       const id = scheme.parsePublicKey(master.parameters).id;

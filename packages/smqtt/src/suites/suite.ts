@@ -47,6 +47,8 @@ export interface Grant {
   /** What it is: roles, and integers such as `["floor", 3]`. */
   readonly attributes: readonly (string | readonly [name: string, value: number])[];
   readonly validity: Validity;
+  /** Whether keys leave out what was sealed before the latest rotation. */
+  readonly isForwardOnly: boolean;
 }
 
 /** From (included) until (excluded), in Unix seconds. */
