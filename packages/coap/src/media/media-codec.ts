@@ -78,6 +78,8 @@ function encodeXmlValue(value: unknown): Uint8Array | undefined {
 }
 
 function encodeLinks(value: unknown): Uint8Array | undefined {
+  // Text is taken for links that are written already.
+  if (typeof value === "string") return encodeUtf8(value);
   return isLinks(value) ? encodeUtf8(formatLinks(value)) : undefined;
 }
 
