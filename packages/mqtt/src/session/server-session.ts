@@ -92,6 +92,13 @@ export class ServerSession<M extends Publication> {
     return this.#waiting.length;
   }
 
+  /** How full the queue of what waits is, by messages or by bytes: 0 is empty, 1 is full. */
+  get fill(): number {
+    if (this.#waiting.length === 0) return 0;
+    const { maxQueuedMessages, maxQueuedBytes } = this.#options;
+    return Math.max(this.#waiting.length / maxQueuedMessages, this.#waitingBytes / maxQueuedBytes);
+  }
+
   /** QoS 2 messages that came in on this connection and are not yet released: what the Receive Maximum limits (4.9). */
   get inboundCount(): number {
     return (this.#inbound?.size ?? 0) - (this.#inboundBefore?.size ?? 0);

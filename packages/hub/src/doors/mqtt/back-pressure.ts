@@ -10,6 +10,8 @@ export interface Pausable {
 export interface Congestible {
   /** True while publishers no longer wait for it: what it has no room for is dropped. */
   isLagging: boolean;
+  /** True while publishers wait for it. */
+  isHolding: boolean;
 }
 
 interface Congestion {
@@ -44,6 +46,7 @@ export class BackPressure {
         this.#release(receiver);
       }, this.#graceMs);
       congestion = { publishers: new Set(), timer };
+      receiver.isHolding = true;
       this.#congestionByReceiver.set(receiver, congestion);
     }
     if (congestion.publishers.has(publisher)) return;
@@ -75,6 +78,7 @@ export class BackPressure {
     const congestion = this.#congestionByReceiver.get(receiver);
     if (congestion === undefined) return;
     clearTimeout(congestion.timer);
+    receiver.isHolding = false;
     this.#congestionByReceiver.delete(receiver);
     for (const publisher of congestion.publishers) {
       const waits = (this.#waitsByPublisher.get(publisher) ?? 1) - 1;

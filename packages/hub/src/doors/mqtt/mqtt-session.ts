@@ -13,6 +13,10 @@ export interface Backlog {
   readonly subscription: Subscription;
 }
 
+/** How full the queue of a client is when its publishers are made to wait, and when they are let go on. */
+const HOLD_FILL = 1 / 2;
+const RELIEF_FILL = 1 / 4;
+
 /**
  * One MQTT session as the exchange sees it: a receiver of messages, connected or away. It lives from the first CONNECT
  * with its client identifier until its expiry.
@@ -26,6 +30,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
   /** How long the session outlives its connection; Infinity for ever. */
   expiryMs = 0;
   isLagging = false;
+  isHolding = false;
   connection: MqttConnection | undefined;
   readonly #door: MqttDoor;
   #backlogs: Backlog[] = [];
@@ -111,7 +116,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
 
   handleSettled(entry: OutboundEntry<MqttMessage>): void {
     this.journal?.noteSettled(this, entry);
-    if (this.isLagging && this.#isCaughtUp()) this.#door.backPressure.relieve(this);
+    if ((this.isLagging || this.isHolding) && this.#isCaughtUp()) this.#door.backPressure.relieve(this);
   }
 
   handleDropped(message: MqttMessage, reason: DropReason): void {
@@ -169,7 +174,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     // What waits owns its bytes; what leaves at once need not.
     const kept = this.flow.isReady ? message : message.detach();
     this.flow.offer(new OutboundEntry(kept, qos, retain, identifiers, delivery?.group), now);
-    if (this.flow.waitingCount > this.#door.options.maxQueuedMessages / 2 && this.connection !== undefined) {
+    if (this.flow.fill > HOLD_FILL && this.connection !== undefined) {
       this.#door.holdPublisher(message.origin, this);
     }
   }
@@ -182,10 +187,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
 
   #isCaughtUp(): boolean {
     const { connection } = this;
-    return (
-      connection === undefined ||
-      (connection.isRoomy && this.flow.waitingCount <= this.#door.options.maxQueuedMessages / 4)
-    );
+    return connection === undefined || (connection.isRoomy && this.flow.fill <= RELIEF_FILL);
   }
 
   /** Whether the client published it, be it before a restart. [MQTT-3.8.3-3] */
