@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { type Client, connect, type ConnectOptions, type Packet } from "../src/index.js";
+import { type Client, connect, type ConnectOptions, type Packet, type Transport } from "../src/index.js";
 import { ClientBroker } from "./client-broker.js";
 
 const clients: Client[] = [];
@@ -155,23 +155,25 @@ describe("publish", () => {
     await expect(client.publish("no", "x", { qos: 1 })).rejects.toEqual(refused(0x87, "the message to no"));
   });
 
-  it("gathers what is published in one turn into one write", async () => {
+  it("gathers what is published in one turn into one write, large messages by reference", async () => {
     const broker = new ClientBroker();
     const client = await connectTo(broker);
-    const chunks: number[] = [];
-    const { transport } = broker.lastConnection;
-    const write = vi.spyOn(Object.getPrototypeOf(transport), "writeAll").mockImplementation(function (
-      this: unknown,
-      parts,
-    ) {
-      // The spy stands in for `writeAll` of the memory transport.
-      chunks.push((parts as Uint8Array[]).length);
-      return true;
-    });
-    for (let i = 0; i < 5; i++) void client.publish("t", String(i));
-    await nextTurn();
-    write.mockRestore();
-    expect(chunks).toEqual([5]);
+    await client.publish("first", "x", { qos: 1 });
+    const { prototype } = broker.lastConnection.transport.constructor as { prototype: Transport };
+    const write = vi.spyOn(prototype, "write");
+    const writeAll = vi.spyOn(prototype, "writeAll");
+    try {
+      for (let i = 0; i < 500; i++) void client.publish("t", String(i));
+      await nextTurn();
+      expect(write).toHaveBeenCalledTimes(1);
+      for (const size of [10, 5_000, 10, 10]) void client.publish("t", new Uint8Array(size));
+      await nextTurn();
+      expect(writeAll.mock.calls.map(([parts]) => parts.length)).toEqual([3]);
+    } finally {
+      write.mockRestore();
+      writeAll.mockRestore();
+    }
+    expect(broker.receivedOf("publish")).toHaveLength(505);
   });
 
   it("of QoS 0 waits while the connection is congested", async () => {

@@ -48,8 +48,16 @@ export interface TransportPairFactory {
   close(): Promise<void>;
 }
 
-/** The contract of `transport.ts`, run against each implementation. */
-export function describeTransport(name: string, makeFactory: () => TransportPairFactory): void {
+/**
+ * The contract of `transport.ts`, run against each implementation.
+ *
+ * @param options.canPauseNetwork false for a transport whose platform goes on reading while it is paused
+ */
+export function describeTransport(
+  name: string,
+  makeFactory: () => TransportPairFactory,
+  { canPauseNetwork = true }: { readonly canPauseNetwork?: boolean } = {},
+): void {
   describe(`a transport over ${name}`, () => {
     const withPair =
       (
@@ -128,7 +136,7 @@ export function describeTransport(name: string, makeFactory: () => TransportPair
       }),
     );
 
-    it(
+    it.runIf(canPauseNetwork)(
       "is congested by a reader that pauses, and drains once it reads on",
       withPair(async (left, right, heard) => {
         openBoth(left, right, heard);

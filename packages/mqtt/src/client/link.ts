@@ -1,3 +1,4 @@
+import { concatBytes } from "@isthmus/bytes";
 import { type Instant, NEVER } from "@isthmus/machine";
 import { ConnectionLostError } from "../session/client-errors.js";
 import type { ClientSession } from "../session/client-session.js";
@@ -142,8 +143,10 @@ export class Link<C> implements TransportListener {
   }
 
   #transmit(): void {
-    const [first, ...rest] = this.#session.takeTransmits();
-    if (!first || !this.#transport) return;
+    const transmits = this.#session.takeTransmits();
+    if (transmits.length === 0 || !this.#transport) return;
+    const [first, ...rest] = transmits.length === 1 ? transmits : gather(transmits);
+    if (!first) return;
     const isFree = rest.length === 0 ? this.#transport.write(first) : this.#transport.writeAll([first, ...rest]);
     if (!isFree) this.#isCongested = true;
   }
@@ -184,6 +187,28 @@ export class Link<C> implements TransportListener {
       this.flush();
     }, delayMs);
   }
+}
+
+/** A packet up to this size is copied to its neighbours; a larger one is sent from where it lies. */
+const COPY_LIMIT_BYTES = 2048;
+
+/** The same bytes in fewer arrays: a thousand small packets cost a copy, not a thousand writes. */
+function gather(packets: readonly Uint8Array[]): Uint8Array[] {
+  const gathered: Uint8Array[] = [];
+  let small: Uint8Array[] = [];
+  const close = (): void => {
+    if (small.length > 0) gathered.push(concatBytes(small));
+    small = [];
+  };
+  for (const packet of packets) {
+    if (packet.length <= COPY_LIMIT_BYTES) small.push(packet);
+    else {
+      close();
+      gathered.push(packet);
+    }
+  }
+  close();
+  return gathered;
 }
 
 function asError(error: unknown): Error {

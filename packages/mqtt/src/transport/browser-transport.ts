@@ -47,7 +47,8 @@ export class BrowserTransport implements Transport {
     const socket = this.#socket;
     if (this.#isClosed || socket.readyState !== socket.OPEN) return false;
     // The library makes views on plain ArrayBuffers only, never on shared memory.
-    socket.send(bytes);
+    // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- the types of browsers ask for it
+    socket.send(bytes as Uint8Array<ArrayBuffer>);
     if (socket.bufferedAmount < HIGH_WATER_MARK_BYTES && this.#drainTimer === undefined) return true;
     this.#drainTimer ??= setTimeout(() => this.#checkDrained(), DRAIN_POLL_MS);
     return false;
