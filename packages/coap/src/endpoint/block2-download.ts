@@ -115,6 +115,10 @@ export class Block2Download<P extends Peer> extends Timed implements TokenOwner<
     this.#fail(now, new RequestError("timeout", "the request for a block was never acknowledged"));
   }
 
+  handleUnreachable(now: Instant): void {
+    this.#fail(now, new RequestError("unreachable", "the network cannot reach the server"));
+  }
+
   /** No response came in time. */
   handleDue(now: Instant): void {
     this.#fail(now, new RequestError("timeout", "no response to the request for a block"));

@@ -9,7 +9,7 @@ import { Block2Download, type DownloadListener, hasMoreBlocks } from "./block2-d
 import { Timed } from "./deadline-queue.js";
 import { isChallenge, MAX_CHALLENGES } from "./echo-challenge.js";
 import type { Peer } from "./endpoint.js";
-import type { BlockLimit, Delivery, DeliveryListener } from "./lower-layer.js";
+import { type BlockLimit, type Delivery, type DeliveryListener, ignoreOutcome } from "./lower-layer.js";
 import { NotificationOrder } from "./notification-order.js";
 import { type Request, RequestError, type ResponseHandler, type TransferProgress } from "./outgoing.js";
 import type { Requester, RunningRequest } from "./requester.js";
@@ -113,6 +113,10 @@ export class ClientExchange<P extends Peer>
 
   handleDeliveryTimeout(now: Instant): void {
     this.fail(now, new RequestError("timeout", "the request was never acknowledged"));
+  }
+
+  handleUnreachable(now: Instant): void {
+    this.fail(now, new RequestError("unreachable", "the network cannot reach the server"));
   }
 
   /** No response in time; or, while observing, no notification for longer than the last one was fresh. */
@@ -246,7 +250,7 @@ export class ClientExchange<P extends Peer>
     const options = (this.#request.options ?? Options.NONE).with(Option.OBSERVE, 1);
     const message: CoapMessage = { code: this.#request.code, token: this.#token, options, payload: NO_BYTES };
     const isConfirmable = this.#request.isConfirmable ?? true;
-    this.#requester.lower.send(now, this.responder, message, isConfirmable, IGNORE_OUTCOME);
+    this.#requester.lower.send(now, this.responder, message, isConfirmable, ignoreOutcome);
   }
 
   #settle(now: Instant): void {
@@ -267,12 +271,6 @@ export class ClientExchange<P extends Peer>
     this.#handler.handleEnd(now, error);
   }
 }
-
-const IGNORE_OUTCOME: DeliveryListener = {
-  handleAcknowledged() {},
-  handleReset() {},
-  handleDeliveryTimeout() {},
-};
 
 /** The transport's limit, or the smaller one that the request asks for. */
 function blockLimitFor(request: Request, limit: BlockLimit): BlockLimit {

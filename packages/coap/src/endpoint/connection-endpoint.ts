@@ -7,7 +7,7 @@ import { DeadlineQueue, Timed } from "./deadline-queue.js";
 import { defaultNotificationPolicy, noResources } from "./datagram-endpoint.js";
 import type { Address, Endpoint, Peer } from "./endpoint.js";
 import { type CommonEndpointOptions, defaultEndpointLimits } from "./endpoint-options.js";
-import type { Receipt, UpperLayer } from "./lower-layer.js";
+import { ignoreOutcome, type Receipt, type UpperLayer } from "./lower-layer.js";
 import { type OutgoingRequest, type Request, RequestError, type ResponseHandler } from "./outgoing.js";
 import { Requester } from "./requester.js";
 import { Responder } from "./responder.js";
@@ -77,6 +77,7 @@ export class ConnectionEndpoint implements Endpoint, UpperLayer<Peer> {
         write: (message) => output.write(encode(message)),
         isCongested: () => output.isCongested(),
         maxPendingRequests: limits.maxPendingRequests,
+        requestRate: options.requestRate,
         maxMessageBytes,
         maxTokenLength: limits.maxTokenLength,
         handleReady: () => output.ready(),
@@ -221,7 +222,7 @@ export class ConnectionEndpoint implements Endpoint, UpperLayer<Peer> {
     }
     this.#keepAlive.isPinging = true;
     this.#deadlines.schedule(this.#keepAlive, now + (this.#options.keepAliveMs ?? 60_000));
-    this.#layer.ping(now, this.peer, IGNORE_OUTCOME);
+    this.#layer.ping(now, this.peer, ignoreOutcome);
   }
 
   #refuse(now: Instant, handler: ResponseHandler): OutgoingRequest {
@@ -244,5 +245,3 @@ class KeepAlive extends Timed {
     this.#handleDue(now);
   }
 }
-
-const IGNORE_OUTCOME = { handleAcknowledged() {}, handleReset() {}, handleDeliveryTimeout() {} };

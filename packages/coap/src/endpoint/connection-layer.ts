@@ -15,6 +15,8 @@ import {
 import type { Peer } from "./endpoint.js";
 import type { BlockLimit, Delivery, DeliveryListener, LowerLayer, Receipt, UpperLayer } from "./lower-layer.js";
 
+import { type RequestRate, TokenBucket } from "./token-bucket.js";
+
 /** What the layer under a connection's request-response layer is made of. */
 export interface ConnectionLayerOptions {
   readonly peer: Peer;
@@ -24,6 +26,8 @@ export interface ConnectionLayerOptions {
   readonly isCongested: () => boolean;
   /** Requests that may wait for their answer; more are answered 5.03. */
   readonly maxPendingRequests: number;
+  /** How many requests the peer may make; undefined for any number. */
+  readonly requestRate: RequestRate | undefined;
   /** Most bytes of one message, each way. */
   readonly maxMessageBytes: number;
   readonly maxTokenLength: number;
@@ -49,6 +53,7 @@ export class ConnectionLayer implements LowerLayer<Peer> {
   readonly #upper: UpperLayer<Peer>;
   readonly #pingListeners = new Map<number, DeliveryListener>();
   readonly #receipt: Receipt;
+  #requestBucket: TokenBucket | undefined;
   #pingCount = 0;
   /** Requests that were handed on and not answered. */
   #pendingReplies = 0;
@@ -130,6 +135,13 @@ export class ConnectionLayer implements LowerLayer<Peer> {
     this.#pingListeners.set(key, listener);
     this.#options.write({ code: Code.PING, token, options: Options.NONE, payload: NO_BYTES });
     return { settle: () => this.#pingListeners.delete(key) };
+  }
+
+  admit(now: Instant): number {
+    const { requestRate } = this.#options;
+    if (requestRate === undefined) return 0;
+    this.#requestBucket ??= new TokenBucket(now, requestRate);
+    return this.#requestBucket.take(now);
   }
 
   sendAllowance(): number {

@@ -51,7 +51,8 @@ export class DatagramEndpoint implements Endpoint, UpperLayer<DatagramPeer> {
     const times = transmissionTimes(parameters);
     const szx = szxForSize(options.blockSizeBytes ?? 1_024);
     const recognizedOptions = options.recognizedOptions ?? [];
-    const transmit = (bytes: Uint8Array, to: Address): void => output.transmit(bytes, to);
+    const transmit = (bytes: Uint8Array, to: Address, isReported: boolean): void =>
+      output.transmit(bytes, to, isReported);
     const deadlines = new DeadlineQueue((deadline) => output.wake(deadline));
     this.#deadlines = deadlines;
     this.#peers = new PeerTable(random, limits.maxPeers, times.exchangeLifetimeMs);
@@ -82,6 +83,7 @@ export class DatagramEndpoint implements Endpoint, UpperLayer<DatagramPeer> {
         piggybackWindowMs: options.piggybackWindowMs ?? 250,
         maxTokenLength: limits.maxTokenLength,
         maxPendingRequests: limits.maxPendingRequests,
+        requestRate: options.requestRate,
         blockLimit: { szx, payloadBytes: blockSize(szx) },
       },
       this,
@@ -145,6 +147,12 @@ export class DatagramEndpoint implements Endpoint, UpperLayer<DatagramPeer> {
    */
   receive(now: Instant, bytes: Uint8Array, from: Address, isMulticast = false): void {
     if (!this.#isClosed) this.#messages.receive(now, bytes, from, isMulticast);
+  }
+
+  /** A datagram to `to` could not be sent: what is waited for from there fails. */
+  handleUnreachable(now: Instant, to: Address): void {
+    const peer = this.#reach(now, to);
+    if (peer !== undefined) this.#messages.handleUnreachable(now, peer);
   }
 
   nextDeadline(): Instant {

@@ -1,6 +1,7 @@
 import type { Instant } from "@isthmus/machine";
 import type { Address, Peer } from "./endpoint.js";
 import { MessageIdSequence } from "./message-id-sequence.js";
+import type { TokenBucket } from "./token-bucket.js";
 import type { Transmission } from "./transmission.js";
 
 /** What the message layer keeps of another endpoint. */
@@ -28,6 +29,9 @@ export class DatagramPeer implements Peer {
   outstanding: Map<number, Transmission> | undefined;
   /** Waiting for NSTART or a message id, in order. */
   readonly queue: Transmission[] = [];
+
+  /** What its requests are counted with, when their rate is limited. */
+  requestBucket: TokenBucket | undefined;
 
   /** Neighbours in the order of use, for the table. */
   newer: DatagramPeer | undefined;

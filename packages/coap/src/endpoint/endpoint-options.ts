@@ -2,6 +2,7 @@ import type { RandomSource } from "@isthmus/machine";
 import type { Address } from "./endpoint.js";
 import type { RequestHandler } from "./incoming.js";
 import type { NotificationPolicy } from "./server-observation.js";
+import type { RequestRate } from "./token-bucket.js";
 import type { TransmissionParameters } from "./transmission-parameters.js";
 
 /** The bounds of what an endpoint keeps, whatever its peers do. */
@@ -79,6 +80,8 @@ export interface CommonEndpointOptions {
   /** Wait for a response to a Non-confirmable request, in milliseconds. Default NON_LIFETIME, 145 s. */
   readonly nonResponseTimeoutMs?: number;
   readonly notifications?: Partial<NotificationPolicy>;
+  /** How many requests one peer may make; more are answered 4.29 with Max-Age (RFC 8516). Default: any number. */
+  readonly requestRate?: RequestRate;
 }
 
 /** What a {@link DatagramEndpoint} can be told. */
@@ -95,8 +98,12 @@ export interface DatagramEndpointOptions extends CommonEndpointOptions {
 
 /** What a datagram endpoint wants done; the driver does it. */
 export interface DatagramOutput {
-  /** Sends these bytes, which stay as they are, to `to`. */
-  transmit(bytes: Uint8Array, to: Address): void;
+  /**
+   * Sends these bytes, which stay as they are, to `to`.
+   *
+   * @param isReported whether to call `handleUnreachable` when the network refuses them: somebody waits.
+   */
+  transmit(bytes: Uint8Array, to: Address, isReported: boolean): void;
   /** `handleTimeout` is due at `deadline`, sooner than what was said before. */
   wake(deadline: number): void;
 }

@@ -39,6 +39,9 @@ export interface LowerLayer<P extends Peer> {
   /** Bytes that may be sent to `peer` now: few while its address is unverified. */
   sendAllowance(peer: P): number;
 
+  /** Counts a request of `peer`. @returns 0, or after how many milliseconds it may ask again (RFC 8516). */
+  admit(now: Instant, peer: P): number;
+
   /** What an unverified `peer` is to return in an Echo option; undefined when its address is verified. */
   challenge(peer: P): Uint8Array | undefined;
 
@@ -67,6 +70,8 @@ export interface DeliveryListener {
   handleReset(now: Instant): void;
   /** Sent as often as allowed, and nothing came. */
   handleDeliveryTimeout(now: Instant): void;
+  /** The network refused it. */
+  handleUnreachable(now: Instant): void;
   /**
    * Asked before a retransmission: what is to be sent in place of the old message, which then goes as a new one with
    * the attempts that are left (RFC 7641 4.5.2); undefined to send the old one again.
@@ -103,3 +108,11 @@ export interface UpperLayer<P extends Peer> {
   /** A Reset for a message that was not reported on: a notification, perhaps. */
   handleReset(now: Instant, peer: P, messageId: number): void;
 }
+
+/** For messages that nobody waits for. */
+export const ignoreOutcome: DeliveryListener = {
+  handleAcknowledged() {},
+  handleReset() {},
+  handleDeliveryTimeout() {},
+  handleUnreachable() {},
+};

@@ -1,6 +1,6 @@
 import { equalBytes } from "@isthmus/bytes";
 import type { Instant } from "@isthmus/machine";
-import { Code, isRequestCode, isResponseCode } from "../codec/codes.js";
+import { Code, isIdempotentMethod, isRequestCode, isResponseCode } from "../codec/codes.js";
 import {
   confirmableMessageId,
   type DatagramMessage,
@@ -19,6 +19,7 @@ import type { Address } from "./endpoint.js";
 import type { BlockLimit, Delivery, DeliveryListener, LowerLayer, UpperLayer } from "./lower-layer.js";
 import type { Outbox } from "./outbox.js";
 import type { PeerTable } from "./peer-table.js";
+import { type RequestRate, TokenBucket } from "./token-bucket.js";
 import type { TransmissionTimes } from "./transmission-parameters.js";
 
 /** What the message layer is made of; all of it belongs to one endpoint. */
@@ -28,13 +29,15 @@ export interface MessageLayerOptions {
   readonly outbox: Outbox;
   readonly deadlines: DeadlineQueue;
   readonly times: TransmissionTimes;
-  readonly transmit: (bytes: Uint8Array, to: Address) => void;
+  readonly transmit: (bytes: Uint8Array, to: Address, isReported: boolean) => void;
   /** How long an answer to a Confirmable request may take to be piggybacked on its acknowledgement. */
   readonly piggybackWindowMs: number;
   readonly maxTokenLength: number;
   /** Requests that may wait for their answer; beyond it new ones are dropped, and come again. */
   readonly maxPendingRequests: number;
   readonly blockLimit: BlockLimit;
+  /** How many requests one peer may make; undefined for any number. */
+  readonly requestRate: RequestRate | undefined;
 }
 
 /** What came in and led to nothing, by cause. */
@@ -108,7 +111,7 @@ export class MessageLayer implements LowerLayer<DatagramPeer> {
 
   sendToGroup(now: Instant, peer: DatagramPeer, message: CoapMessage): void {
     const messageId = peer.messageIds.take(now + this.#options.times.nonLifetimeMs);
-    this.#options.transmit(this.#options.outbox.encode(MessageType.NON, messageId, message), peer);
+    this.#options.transmit(this.#options.outbox.encode(MessageType.NON, messageId, message), peer, false);
   }
 
   ping(now: Instant, peer: DatagramPeer, listener: DeliveryListener): Delivery | undefined {
@@ -117,6 +120,22 @@ export class MessageLayer implements LowerLayer<DatagramPeer> {
 
   sendAllowance(peer: DatagramPeer): number {
     return this.#options.outbox.sendAllowance(peer);
+  }
+
+  admit(now: Instant, peer: DatagramPeer): number {
+    const { requestRate } = this.#options;
+    if (requestRate === undefined) return 0;
+    peer.requestBucket ??= new TokenBucket(now, requestRate);
+    return peer.requestBucket.take(now);
+  }
+
+  /** The network cannot reach `peer`: what is waited for from it will not come. */
+  handleUnreachable(now: Instant, peer: DatagramPeer): void {
+    // A copy: settling takes them out.
+    for (const transmission of Array.from(peer.outstanding?.values() ?? [])) {
+      transmission.settle(now);
+      transmission.spec.listener?.handleUnreachable(now);
+    }
   }
 
   challenge(peer: DatagramPeer): Uint8Array | undefined {
@@ -144,7 +163,7 @@ export class MessageLayer implements LowerLayer<DatagramPeer> {
     const messageId = confirmableMessageId(bytes);
     // RFC 7252 4.2, 4.3: a Confirmable one is rejected with a Reset, any other ignored; 8.1: no Reset to a group's.
     if (messageId !== undefined && !isMulticast) {
-      this.#options.transmit(encodeEmpty(MessageType.RST, messageId), from);
+      this.#options.transmit(encodeEmpty(MessageType.RST, messageId), from, false);
     }
   }
 
@@ -187,6 +206,9 @@ export class MessageLayer implements LowerLayer<DatagramPeer> {
     // Not answered yet: the acknowledgement is on its way, or the piggybacked response.
     if (reply === undefined) return true;
     if (reply === "overwritten") {
+      // The limits are too small for the load. Handling it twice is what must not happen, so a request that would do
+      // something twice is met with silence.
+      if (isRequestCode(message.code) && !isIdempotentMethod(message.code)) return true;
       this.#options.deduplication.forget(entry);
       return false;
     }

@@ -14,7 +14,7 @@ export interface OutboxOptions {
   readonly times: TransmissionTimes;
   readonly random: RandomSource;
   readonly deadlines: DeadlineQueue;
-  readonly transmit: (bytes: Uint8Array, to: Address) => void;
+  readonly transmit: (bytes: Uint8Array, to: Address, isReported: boolean) => void;
   /** Messages that may wait for their turn with one peer. */
   readonly maxQueuedPerPeer: number;
   /** Messages under way or waiting, with all peers. */
@@ -113,7 +113,7 @@ export class Outbox {
       }
       peer.sentBytes += bytes.length + this.#options.headerBytes;
     }
-    this.#options.transmit(bytes, peer);
+    this.#options.transmit(bytes, peer, false);
   }
 
   /** Ends `transmission` without a word to its listener, and lets the next one have its turn. */
@@ -184,7 +184,7 @@ export class Outbox {
   /** Sends a message of our own accord; a response still counts as brought about by its request. */
   #transmitOwn({ spec, bytes, message }: Transmission): void {
     if (bytes === undefined) return;
-    if (message === undefined || isRequestCode(message.code)) this.#options.transmit(bytes, spec.peer);
+    if (message === undefined || isRequestCode(message.code)) this.#options.transmit(bytes, spec.peer, true);
     else this.transmit(spec.peer, bytes);
   }
 

@@ -44,6 +44,10 @@ export class PingExchange<P extends Peer> implements RunningRequest, DeliveryLis
     this.#end(now, new RequestError("timeout", "nothing came back"));
   }
 
+  handleUnreachable(now: Instant): void {
+    this.#end(now, new RequestError("unreachable", "the network cannot reach the peer"));
+  }
+
   #end(now: Instant, error: RequestError | undefined): void {
     if (this.isEnded) return;
     this.isEnded = true;

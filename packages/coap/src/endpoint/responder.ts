@@ -90,6 +90,11 @@ export class Responder<P extends Peer> implements ObservationHost<P> {
       return;
     }
     const exchange = new ServerExchange(this, peer, message, options, path, receipt);
+    const waitMs = this.#lower.admit(now, peer);
+    if (waitMs > 0) {
+      this.#refuseRate(now, exchange, waitMs);
+      return;
+    }
     const last = options.count === 0 ? 0 : options.numberAt(options.count - 1);
     // Hop-Limit, Block, Proxy and Echo options have higher numbers than what most requests carry.
     if (last > Option.URI_QUERY && !this.#prepare(now, exchange)) return;
@@ -299,6 +304,12 @@ export class Responder<P extends Peer> implements ObservationHost<P> {
   #refuse(now: Instant, exchange: ServerExchange<P>, code: number, diagnostic?: string): false {
     exchange.respond(now, diagnostic === undefined ? { code } : { code, payload: encodeUtf8(diagnostic) });
     return false;
+  }
+
+  /** RFC 8516 2: 4.29 says in Max-Age, in seconds, when to ask again. */
+  #refuseRate(now: Instant, exchange: ServerExchange<P>, waitMs: number): void {
+    const options = Options.of([Option.MAX_AGE, Math.ceil(waitMs / 1_000)]);
+    exchange.respond(now, { code: Code.TOO_MANY_REQUESTS, options });
   }
 
   /** RFC 7959 2.9.3: 4.13 says in Size1 how much would be accepted. */

@@ -4,7 +4,7 @@ import type { CoapMessage } from "../codec/message.js";
 import { Timed } from "./deadline-queue.js";
 import type { Peer } from "./endpoint.js";
 import type { Response } from "./incoming.js";
-import type { Delivery, DeliveryListener } from "./lower-layer.js";
+import { type Delivery, type DeliveryListener, ignoreOutcome } from "./lower-layer.js";
 import type { ServerExchange } from "./server-exchange.js";
 import type { ObservationEnd, Subject, SubjectMember } from "./subject.js";
 
@@ -127,6 +127,10 @@ export class ServerObservation<P extends Peer> extends Timed implements SubjectM
     this.finish(now, "timeout");
   }
 
+  handleUnreachable(now: Instant): void {
+    this.handleDeliveryTimeout(now);
+  }
+
   takeNewerMessage(now: Instant): CoapMessage | undefined {
     const latest = this.#latest;
     if (latest === undefined || !this.isActive) return undefined;
@@ -175,7 +179,7 @@ export class ServerObservation<P extends Peer> extends Timed implements SubjectM
     const { peer } = this.request;
     const message = this.#host.composeNotification(now, this, undefined, response);
     this.finish(now, "error-response");
-    if (this.#mustConfirm(now, response)) this.#host.sendConfirmable(now, peer, message, IGNORE_OUTCOME);
+    if (this.#mustConfirm(now, response)) this.#host.sendConfirmable(now, peer, message, ignoreOutcome);
     else this.#host.sendNonConfirmable(now, peer, message);
   }
 
@@ -191,9 +195,3 @@ export class ServerObservation<P extends Peer> extends Timed implements SubjectM
     );
   }
 }
-
-const IGNORE_OUTCOME: DeliveryListener = {
-  handleAcknowledged() {},
-  handleReset() {},
-  handleDeliveryTimeout() {},
-};

@@ -35,7 +35,7 @@ export interface UdpOptions extends Omit<DatagramEndpointOptions, "random"> {
   readonly groupInterface?: string;
   /** Bytes of the socket's receive buffer. Default 4 MiB, so that a burst is not lost; the system may give less. */
   readonly receiveBufferBytes?: number;
-  /** Called with errors that concern one datagram only, such as a network that is unreachable. Default: they are dropped. */
+  /** Called with the errors of requests that the network refused. Default: only the requests fail. */
   readonly handleSendError?: (error: Error) => void;
 }
 
@@ -62,18 +62,28 @@ export async function bindUdp(options: UdpOptions = {}): Promise<UdpTransport> {
   if (options.groupInterface !== undefined) socket.setMulticastInterface(options.groupInterface);
   setReceiveBuffer(socket, options.receiveBufferBytes ?? 4 * 2 ** 20);
   const { address, port } = socket.address();
+  const handleError = (error: Error): void => {
+    const to = destinationOf(error);
+    if (to !== undefined) endpoint.handleUnreachable(clockNow(), to);
+    options.handleSendError?.(error);
+  };
+  const handleSent = (error: Error | null): void => {
+    if (error !== null) handleError(error);
+  };
   const timer = new WakeTimer((now) => endpoint.handleTimeout(now));
   const endpoint = new DatagramEndpoint(
     { ...options, random: new StrongRandom() },
     {
-      // Without a callback Node sends synchronously, and errors come as an event of the socket.
-      transmit: (bytes, to) => socket.send(bytes, to.port, to.address),
+      // Node tells errors of sending to a callback only, and a callback per datagram costs a quarter: responses have none.
+      transmit: (bytes, to, isReported) => {
+        if (isReported) socket.send(bytes, to.port, to.address, handleSent);
+        else socket.send(bytes, to.port, to.address);
+      },
       wake: (deadline) => timer.wake(deadline),
     },
   );
   const sockets = [socket];
   const receive = (bytes: Uint8Array, from: Address): void => endpoint.receive(clockNow(), bytes, from);
-  const handleError = (error: Error): void => options.handleSendError?.(error);
   const filter = options.groups?.length && isWildcard(host) ? new GroupFilter(receive) : undefined;
   listen(socket, filter === undefined ? receive : (bytes, from) => filter.handleArrival(bytes, from), handleError);
   for (const group of options.groups ?? []) {
@@ -134,6 +144,13 @@ async function joinGroup(group: string, port: number, groupInterface: string | u
   await bind(socket, port, group);
   socket.addMembership(address, zone === undefined ? groupInterface : `::%${zone}`);
   return socket;
+}
+
+/** Where the datagram should have gone: Node's errors of sending say it. */
+function destinationOf(error: Error): Address | undefined {
+  if (!("address" in error) || !("port" in error)) return undefined;
+  const { address, port } = error;
+  return typeof address === "string" && typeof port === "number" ? { address, port } : undefined;
 }
 
 function isWildcard(host: string): boolean {

@@ -139,6 +139,26 @@ describe("what peers make an endpoint keep is bounded", () => {
   });
 });
 
+describe("a limited rate of requests (RFC 8516)", () => {
+  test("beyond it the answer is 4.29, and Max-Age says when to ask again; others are not concerned", () => {
+    const handler = answering(() => ({ code: Code.CONTENT }));
+    const ladder = new Lockstep({ handler, requestRate: { perSecond: 0.5, burst: 2 } });
+    ladder.receive("CON 0001 GET #01");
+    ladder.receive("CON 0002 GET #02");
+    ladder.receive("CON 0003 GET #03");
+    ladder.receive("CON 0001 GET #04", { address: "192.0.2.2", port: 1 });
+    ladder.expectSent("ACK 0001 2.05 #01");
+    ladder.expectSent("ACK 0002 2.05 #02");
+    ladder.expectSent("ACK 0003 4.29 #03 max-age=2");
+    ladder.expectSent("ACK 0001 2.05 #04", { address: "192.0.2.2", port: 1 });
+    ladder.advance(2_000);
+    ladder.receive("CON 0004 GET #05");
+    ladder.expectSent("ACK 0004 2.05 #05");
+    ladder.receive("CON 0005 GET #06");
+    ladder.expectSent("ACK 0005 4.29 #06 max-age=2");
+  });
+});
+
 describe("closing", () => {
   test("fails what is under way, stops the timers, and ignores what comes later", () => {
     const inbox = new Inbox();

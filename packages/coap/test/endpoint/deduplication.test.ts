@@ -1,6 +1,10 @@
 import { SeededRandom } from "@isthmus/machine";
 import { describe, expect, test } from "vitest";
+import { Code, codeName } from "../../src/codec/index.js";
 import { DeduplicationTable, UNKNOWN_ENTRY } from "../../src/endpoint/deduplication.js";
+
+import { answering, Lockstep } from "./lockstep.js";
+import { body } from "./notation.js";
 
 const small = { maxEntries: 256, maxReplyBytes: 256 };
 
@@ -87,6 +91,29 @@ describe("memory is bounded", () => {
   test("limits that are no powers of two are refused, each by its name", () => {
     expect(() => new DeduplicationTable({ maxEntries: 1_000, maxReplyBytes: 256 })).toThrow("maxEntries is 1000");
     expect(() => new DeduplicationTable({ maxEntries: 256, maxReplyBytes: 0 })).toThrow("maxReplyBytes is 0");
+  });
+});
+
+describe("when replies were overwritten", () => {
+  test("what may be done twice is done again, and what may not is met with silence", () => {
+    const seen: string[] = [];
+    const ladder = new Lockstep({
+      handler: answering(({ code, token }) => {
+        seen.push(`${codeName(code)} ${token[0]}`);
+        return { code: Code.CHANGED, payload: body(40) };
+      }),
+      limits: { maxDeduplicationBytes: 256 },
+    });
+    ladder.receive("CON 0001 POST #01 /a");
+    ladder.receive("CON 0002 PUT #02 /a");
+    for (let id = 16; id < 32; id++) ladder.receive(`CON 00${id.toString(16)} GET #03 /a`);
+    ladder.sent.length = 0;
+    seen.length = 0;
+    ladder.receive("CON 0001 POST #01 /a");
+    ladder.expectSilence();
+    ladder.receive("CON 0002 PUT #02 /a");
+    ladder.expectSent("ACK 0002 2.04 #02 *");
+    expect(seen).toEqual(["PUT 2"]);
   });
 });
 

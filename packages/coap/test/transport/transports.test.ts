@@ -254,6 +254,15 @@ describe("UDP", () => {
     await expect(bindUdp({ port: first.address.port })).rejects.toMatchObject({ code: "EADDRINUSE" });
   });
 
+  test("an address that the network refuses fails the request at once", async () => {
+    const client = await bindUdp({ host: "127.0.0.1" });
+    openRigs.push(client);
+    // A socket that is bound to loopback has no way out of it.
+    const to = { address: "198.51.100.1", port: 5683 };
+    const rig: Rig = { endpoint: client.endpoint, to, now: () => client.now(), close: async () => {} };
+    await expect(ask(rig, { code: Code.GET })).rejects.toMatchObject({ reason: "unreachable" });
+  });
+
   test("a peer that is not there is given up after its transmissions", async () => {
     const gone = await bindUdp();
     await gone.close();
