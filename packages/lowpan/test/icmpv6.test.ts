@@ -78,7 +78,7 @@ describe("ICMPv6 messages", () => {
       if (message.type === "dis") expect(decodeIcmpv6(written, 40, written.length)).toEqual(message);
       else expect(toHex(written)).toBe(toHex(packet));
     }
-    expect([...types]).toEqual(expect.arrayContaining(["router-solicitation", "echo-request", "echo-reply"]));
+    expect([...types]).toEqual(expect.arrayContaining(["router-solicitation", "echo-request"]));
   });
 
   it("of a border router are what the capture's README says: prefix, context, border router, registration", () => {

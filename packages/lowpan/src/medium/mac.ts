@@ -61,13 +61,22 @@ export interface MacRequest {
   readonly payload: Uint8Array;
   /** Comes back in the `sent` event. */
   readonly handle: number;
+  /** That of an earlier attempt, so that the receiver knows a frame that it has had already. Default: the next one. */
+  readonly sequenceNumber?: number;
 }
 
 /** What happened to a frame that was to be sent. */
 export type SendStatus = "success" | "no-ack" | "channel-access-failure" | "refused";
 
 export type MacEvent =
-  | { readonly type: "sent"; readonly handle: number; readonly status: SendStatus; readonly attempts: number }
+  | {
+      readonly type: "sent";
+      readonly handle: number;
+      readonly status: SendStatus;
+      readonly attempts: number;
+      /** Undefined when the request was refused. */
+      readonly sequenceNumber: number | undefined;
+    }
   | { readonly type: "received"; readonly frame: MacFrame; readonly rssDbm: number | undefined };
 
 /** What a MAC has done. */
@@ -162,19 +171,15 @@ export class Mac implements Machine {
   /** Queues a frame; a `sent` event with the request's handle tells how it went. @throws RangeError when it is too long. */
   send(now: Instant, request: MacRequest): void {
     if (this.#queue.length >= (this.#options.maxQueueLength ?? DEFAULT_MAX_QUEUE_LENGTH)) {
-      this.#events.push({ type: "sent", handle: request.handle, status: "refused", attempts: 0 });
+      const { handle, sequenceNumber } = request;
+      this.#events.push({ type: "sent", handle, status: "refused", attempts: 0, sequenceNumber });
       return;
     }
-    const clear = this.#frameTo(request.destination, request.payload);
+    const sequenceNumber = request.sequenceNumber ?? this.#nextSequenceNumber();
+    const clear = { ...this.#frameTo(request.destination, request.payload), sequenceNumber };
     const frame = this.#options.security?.seal(clear) ?? clear;
-    this.#queue.push({
-      request,
-      psdu: encodeFrame(frame),
-      sequenceNumber: this.#sequenceNumber,
-      wantsAck: frame.isAckRequested,
-      attempts: 0,
-    });
-    this.#sequenceNumber = (this.#sequenceNumber + 1) & 0xff;
+    const wantsAck = frame.isAckRequested;
+    this.#queue.push({ request, psdu: encodeFrame(frame), sequenceNumber, wantsAck, attempts: 0 });
     if (this.#state === IDLE) this.#beginNext(now);
   }
 
@@ -242,6 +247,11 @@ export class Mac implements Machine {
       source: this.sourceAddress,
       payload,
     });
+  }
+
+  #nextSequenceNumber(): number {
+    this.#sequenceNumber = (this.#sequenceNumber + 1) & 0xff;
+    return this.#sequenceNumber;
   }
 
   #beginNext(now: Instant): void {
@@ -320,8 +330,8 @@ export class Mac implements Machine {
   #finish(now: Instant, status: SendStatus): void {
     const outgoing = this.#queue.shift();
     if (outgoing === undefined) return;
-    const { request, attempts, psdu } = outgoing;
-    this.#events.push({ type: "sent", handle: request.handle, status, attempts });
+    const { request, attempts, psdu, sequenceNumber } = outgoing;
+    this.#events.push({ type: "sent", handle: request.handle, status, attempts, sequenceNumber });
     this.#state = { name: "spacing", until: now + (attempts === 0 ? 0 : interframeSpacingMs(psdu.length)) };
   }
 
