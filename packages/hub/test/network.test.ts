@@ -155,6 +155,7 @@ describe("connections that end badly", () => {
     await hub.hub.close();
     // A grace of one second.
     expect(performance.now() - startedAt).toBeLessThan(3000);
+    expect(hub.metrics.connectionsOpen).toBe(0);
   });
 });
 

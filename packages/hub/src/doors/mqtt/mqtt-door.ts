@@ -224,6 +224,7 @@ export class MqttDoor implements MqttDoorContext {
     this.flushScheduler.flush();
     if (this.#connections.size > 0) await Promise.race([isEmpty, delay(graceMs)]);
     for (const connection of this.#connections) connection.destroy();
+    if (this.#connections.size > 0) await isEmpty;
     this.backPressure.close();
     this.#sessions.close();
   }
