@@ -114,7 +114,7 @@ function residentBytesOf(pid: number): number | undefined {
  */
 export function medianReport(reports: readonly Report[]): Report | undefined {
   const measured = reports.filter(({ figure }) => figure !== undefined);
-  const undisturbed = measured.filter(({ notes }) => !notes.some((note) => note.startsWith("contended")));
+  const undisturbed = measured.filter(({ notes }) => !notes.some((note) => /^(contended|stalled)/.test(note)));
   const sorted = (undisturbed.length > 0 ? undisturbed : measured).toSorted((a, b) => valueOf(a) - valueOf(b));
   const median = sorted[Math.floor((sorted.length - 1) / 2)];
   if (!median) return reports[0];

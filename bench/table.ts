@@ -7,7 +7,17 @@ export interface Row {
   readonly report: Report;
 }
 
-const COLUMNS = ["scenario", "broker", "figure", "isthmus is", "broker CPU", "generator CPU", "resident", "notes"];
+const COLUMNS = [
+  "scenario",
+  "broker",
+  "figure",
+  "isthmus is",
+  "per broker core",
+  "broker CPU",
+  "generator CPU",
+  "resident",
+  "notes",
+];
 
 /** The rows as a Markdown table whose columns line up. */
 export function formatTable(rows: readonly Row[]): string {
@@ -29,6 +39,7 @@ function cellsOf({ scenario, broker, report }: Row, rows: readonly Row[]): strin
     broker,
     figure ? `${isAtLeast ? "≥ " : ""}${formatNumber(figure.value)} ${figure.unit}${tail}` : "-",
     ratioOf({ scenario, broker, report }, rows),
+    perCoreOf(report),
     formatPercent(brokerShare?.cpu),
     formatPercent(generator?.cpu),
     brokerResidentBytes === undefined ? "-" : `${formatNumber(brokerResidentBytes / 1e6)} MB`,
@@ -43,6 +54,12 @@ function ratioOf({ scenario, broker, report }: Row, rows: readonly Row[]): strin
   if (broker === "isthmus" || !ours || !theirs) return "";
   const ratio = ours.better === "higher" ? ours.value / theirs.value : theirs.value / ours.value;
   return Number.isFinite(ratio) ? `${formatNumber(ratio)} x` : "-";
+}
+
+/** What a whole core of the broker would do, by the processor time that it took: other programs matter less to it. */
+function perCoreOf({ figure, broker }: Report): string {
+  if (!figure?.unit.endsWith("/s") || broker === undefined || broker.cpu === 0) return "-";
+  return formatNumber(figure.value / broker.cpu);
 }
 
 function formatPercent(share: number | undefined): string {

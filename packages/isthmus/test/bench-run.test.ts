@@ -164,6 +164,15 @@ describe("a broker that does it wrong", () => {
     await expect(measuring).rejects.toThrow(BenchConnectionError);
   });
 
+  it("one that falls silent has no figure but that it did", async () => {
+    const silence = { copiesOf: (index: number) => (index < 200 ? 1 : 0) };
+    const load = await run(await scripted(silence), "1:1-qos1");
+    expect(load.notes).toContain("stalled: nothing came in the window");
+    const latency = await run(await scripted({ copiesOf: () => 0 }), "latency-qos0");
+    expect(latency.figure).toBeUndefined();
+    expect(latency.notes).toContain("stalled: nothing came in the window");
+  });
+
   it("acknowledgements out of order are put up with", async () => {
     for (const scenario of ["1:1-qos1", "1:1-qos2"] as const) {
       const { details } = await run(await scripted({ reversesAcknowledgements: true }), scenario);

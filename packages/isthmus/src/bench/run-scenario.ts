@@ -35,6 +35,9 @@ export interface ScenarioReport {
 /** Processor use from which a process counts as saturated. */
 const SATURATED = 0.95;
 
+/** Note of a figure that says nothing: all that was measured was a pause. */
+const STALLED = "stalled: nothing came in the window";
+
 /** Share of time without a core from which other programs have distorted the figure. */
 const CONTENDED = 0.1;
 
@@ -67,6 +70,7 @@ function reportLoad(name: string, result: LoadResult, mustBeComplete: boolean): 
   const window = medianOf(result.windows, ({ deliveredPerSecond }) => deliveredPerSecond);
   const missing = result.dueCount - result.deliveredCount;
   const notes = window ? usageNotes(window) : [];
+  if (window?.deliveredPerSecond === 0) notes.push(STALLED);
   if (missing < 0) notes.push(`${-missing} of ${result.dueCount} messages were delivered twice`);
   if (missing > 0)
     notes.push(`${missing} of ${result.dueCount} deliveries ${result.isSettled ? "lost" : "still to come"}`);
@@ -123,13 +127,14 @@ function reportTimes(name: string, windows: readonly TimedWindow[], { brokerPid 
   const window = medianOf(windows, ({ figure }) => figure.value);
   return {
     scenario: name,
-    figure: window?.figure,
+    // Without a sample there is no time, least of all one of zero.
+    figure: window?.latency.count === 0 ? undefined : window?.figure,
     windows: windows.map(({ figure }) => figure.value),
     details: { ...window?.latency },
     generator: window?.generator,
     broker: window?.broker,
     brokerResidentBytes: residentMemory(brokerPid)?.total,
-    notes: window ? usageNotes(window) : [],
+    notes: window ? [...usageNotes(window), ...(window.latency.count === 0 ? [STALLED] : [])] : [],
   };
 }
 
