@@ -221,7 +221,7 @@ export class Block2Download<P extends Peer> extends Timed implements TokenOwner<
     this.#requester.options.deadlines.cancel(this);
     this.#delivery?.settle(now);
     this.#delivery = undefined;
-    this.#requester.tokens.release(this.#token);
+    this.#requester.tokens.release(this.#token, this);
   }
 
   #fail(now: Instant, error: RequestError): void {

@@ -70,7 +70,15 @@ export class ClientExchange<P extends Peer>
   }
 
   start(now: Instant): void {
-    this.#send(now);
+    const { token } = this.#request;
+    if (token === undefined) {
+      this.#send(now);
+    } else if (this.#requester.tokens.claim(token, this)) {
+      this.#token = token;
+      this.#sendWithToken(now);
+    } else {
+      this.fail(now, new RequestError("overload", "the token is in use"));
+    }
   }
 
   cancel(now: Instant): void {
@@ -145,7 +153,7 @@ export class ClientExchange<P extends Peer>
 
   /** Sends the request, or the block of it that is due, with a token of its own. */
   #send(now: Instant): void {
-    this.#requester.tokens.release(this.#token);
+    this.#requester.tokens.release(this.#token, this);
     this.#token = this.#requester.tokens.issue(this);
     this.#sendWithToken(now);
   }
@@ -265,7 +273,7 @@ export class ClientExchange<P extends Peer>
     this.#settle(now);
     this.#download?.stop(now);
     this.#download = undefined;
-    this.#requester.tokens.release(this.#token);
+    this.#requester.tokens.release(this.#token, this);
     this.#requester.lower.release(this.responder);
     this.#requester.remove(this);
     this.#handler.handleEnd(now, error);

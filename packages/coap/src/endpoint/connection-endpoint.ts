@@ -74,7 +74,11 @@ export class ConnectionEndpoint implements Endpoint, UpperLayer<Peer> {
     this.#layer = new ConnectionLayer(
       {
         peer: this.peer,
-        write: (message) => output.write(encode(message)),
+        write: (message) => {
+          const bytes = encode(message);
+          options.tap?.handleSent(bytes, remote);
+          output.write(bytes);
+        },
         isCongested: () => output.isCongested(),
         maxPendingRequests: limits.maxPendingRequests,
         requestRate: options.requestRate,
@@ -131,7 +135,7 @@ export class ConnectionEndpoint implements Endpoint, UpperLayer<Peer> {
     if (this.#isClosed) return;
     this.#restartKeepAlive(now);
     try {
-      if (this.#options.framing === "frame") this.#layer.receive(now, decodeFrameMessage(bytes, this.#maxTokenLength));
+      if (this.#options.framing === "frame") this.#receiveFrame(now, bytes);
       else this.#receiveStream(now, bytes);
     } catch (error) {
       if (!(error instanceof MessageFormatError)) throw error;
@@ -185,9 +189,16 @@ export class ConnectionEndpoint implements Endpoint, UpperLayer<Peer> {
   /** For the connection layer, where there is no Reset. */
   handleReset(): void {}
 
+  #receiveFrame(now: Instant, bytes: Uint8Array): void {
+    this.#options.tap?.handleReceived(bytes, this.peer);
+    this.#layer.receive(now, decodeFrameMessage(bytes, this.#maxTokenLength));
+  }
+
   #receiveStream(now: Instant, bytes: Uint8Array): void {
     this.#framer.push(bytes);
     for (let message = this.#framer.next(); message !== undefined; message = this.#framer.next()) {
+      // Chunks are not messages: what is shown is the message put together again.
+      this.#options.tap?.handleReceived(encodeStreamMessage(message), this.peer);
       this.#layer.receive(now, message);
       if (this.#isClosed) return;
     }

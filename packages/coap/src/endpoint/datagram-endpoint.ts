@@ -6,7 +6,12 @@ import type { DatagramPeer } from "./datagram-peer.js";
 import { DeadlineQueue } from "./deadline-queue.js";
 import { DeduplicationTable } from "./deduplication.js";
 import type { Address, Endpoint } from "./endpoint.js";
-import { type DatagramEndpointOptions, type DatagramOutput, defaultEndpointLimits } from "./endpoint-options.js";
+import {
+  type DatagramEndpointOptions,
+  type DatagramOutput,
+  defaultEndpointLimits,
+  type Tap,
+} from "./endpoint-options.js";
 import type { RequestHandler } from "./incoming.js";
 import type { Receipt, UpperLayer } from "./lower-layer.js";
 import { MessageLayer } from "./message-layer.js";
@@ -34,6 +39,7 @@ export const noResources: RequestHandler = {
 
 /** CoAP over datagrams: RFC 7252 with block-wise transfer, observation and what came after. Sans-I/O. */
 export class DatagramEndpoint implements Endpoint, UpperLayer<DatagramPeer> {
+  readonly #tap: Tap | undefined;
   readonly #deadlines: DeadlineQueue;
   readonly #peers: PeerTable;
   readonly #deduplication: DeduplicationTable;
@@ -51,8 +57,12 @@ export class DatagramEndpoint implements Endpoint, UpperLayer<DatagramPeer> {
     const times = transmissionTimes(parameters);
     const szx = szxForSize(options.blockSizeBytes ?? 1_024);
     const recognizedOptions = options.recognizedOptions ?? [];
-    const transmit = (bytes: Uint8Array, to: Address, isReported: boolean): void =>
+    const { tap } = options;
+    this.#tap = tap;
+    const transmit = (bytes: Uint8Array, to: Address, isReported: boolean): void => {
+      tap?.handleSent(bytes, to);
       output.transmit(bytes, to, isReported);
+    };
     const deadlines = new DeadlineQueue((deadline) => output.wake(deadline));
     this.#deadlines = deadlines;
     this.#peers = new PeerTable(random, limits.maxPeers, times.exchangeLifetimeMs);
@@ -146,7 +156,9 @@ export class DatagramEndpoint implements Endpoint, UpperLayer<DatagramPeer> {
    * @param isMulticast whether it was sent to a group (RFC 7252 8): the socket that it came on joined one.
    */
   receive(now: Instant, bytes: Uint8Array, from: Address, isMulticast = false): void {
-    if (!this.#isClosed) this.#messages.receive(now, bytes, from, isMulticast);
+    if (this.#isClosed) return;
+    this.#tap?.handleReceived(bytes, from);
+    this.#messages.receive(now, bytes, from, isMulticast);
   }
 
   /** A datagram to `to` could not be sent: what is waited for from there fails. */

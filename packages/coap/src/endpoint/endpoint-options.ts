@@ -64,6 +64,12 @@ export interface AmplificationOptions {
   readonly isTrusted: (address: Address) => boolean;
 }
 
+/** Sees the bytes of each message as it comes and goes: a datagram, a message of a stream, a WebSocket frame. */
+export interface Tap {
+  handleReceived(bytes: Uint8Array, from: Address): void;
+  handleSent(bytes: Uint8Array, to: Address): void;
+}
+
 /** What endpoints on all transports can be told. */
 export interface CommonEndpointOptions {
   /** Gets the requests that come in. Default: one that answers 4.04. */
@@ -80,6 +86,8 @@ export interface CommonEndpointOptions {
   /** Wait for a response to a Non-confirmable request, in milliseconds. Default NON_LIFETIME, 145 s. */
   readonly nonResponseTimeoutMs?: number;
   readonly notifications?: Partial<NotificationPolicy>;
+  /** For packet views and captures. Default none. */
+  readonly tap?: Tap;
   /** How many requests one peer may make; more are answered 4.29 with Max-Age (RFC 8516). Default: any number. */
   readonly requestRate?: RequestRate;
 }

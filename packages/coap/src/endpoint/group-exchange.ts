@@ -39,7 +39,12 @@ export class GroupExchange<P extends Peer> extends Timed implements RunningReque
   start(now: Instant): void {
     const { tokens, options, lower } = this.#requester;
     const { code, payload = NO_BYTES } = this.#request;
-    this.#token = tokens.issue(this);
+    const { token } = this.#request;
+    if (token !== undefined && !tokens.claim(token, this)) {
+      this.fail(now, new RequestError("overload", "the token is in use"));
+      return;
+    }
+    this.#token = token ?? tokens.issue(this);
     options.deadlines.schedule(this, now + (this.#request.responseTimeoutMs ?? options.groupResponseTimeoutMs));
     const message = { code, token: this.#token, options: this.#request.options ?? Options.NONE, payload };
     lower.sendToGroup(now, this.#group, message);
@@ -100,7 +105,7 @@ export class GroupExchange<P extends Peer> extends Timed implements RunningReque
     this.#requester.options.deadlines.cancel(this);
     for (const download of this.#downloads.values()) download.stop(now);
     this.#downloads.clear();
-    this.#requester.tokens.release(this.#token);
+    this.#requester.tokens.release(this.#token, this);
     this.#requester.lower.release(this.#group);
     this.#requester.remove(this);
     this.#handler.handleEnd(now, error);

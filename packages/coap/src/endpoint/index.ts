@@ -19,6 +19,7 @@ export {
   type DatagramEndpointOptions,
   type DatagramOutput,
   type EndpointLimits,
+  type Tap,
 } from "./endpoint-options.js";
 export type { NotificationPolicy } from "./server-observation.js";
 export {

@@ -19,6 +19,11 @@ export interface Request {
   readonly isMulticast?: boolean;
   /** Wait for a response after the request was acknowledged or sent, in milliseconds. Default: the endpoint's. */
   readonly responseTimeoutMs?: number;
+  /**
+   * The token of the first message, perhaps none; of at most 8 bytes unless the server speaks RFC 8974. Default: a random one, which is what keeps
+   * others from forging the response; those that a transfer takes besides always are.
+   */
+  readonly token?: Uint8Array;
   /** Most bytes of a block of the request's body: 16 to 1024. Default: the endpoint's. */
   readonly blockSizeBytes?: number;
 }

@@ -290,9 +290,16 @@ export class Responder<P extends Peer> implements ObservationHost<P> {
 
   /** Keeps the body while blocks of it are left; the last one of a safe request ends that. */
   #keepBody(now: Instant, exchange: ServerExchange<P>, response: Response, more: boolean): void {
-    const operation = operationKey(exchange.peer.id, exchange.code, exchange.options);
-    if (more) this.#bodies.put(now, operation, response);
-    else if (isSafeMethod(exchange.code)) this.#bodies.drop(operation);
+    const { peer, code, options } = exchange;
+    const operation = operationKey(peer.id, code, options);
+    if (!more) {
+      if (isSafeMethod(code)) this.#bodies.drop(operation);
+      return;
+    }
+    this.#bodies.put(now, operation, response);
+    // Some clients leave the Request-Tag of the upload out when they ask for the blocks of the response.
+    const untagged = options.without(Option.REQUEST_TAG);
+    if (untagged !== options) this.#bodies.put(now, operationKey(peer.id, code, untagged), response);
   }
 
   /** RFC 7641 3.6, 4.1: Observe 1 takes the client off the list; the request is then an ordinary one. */

@@ -44,7 +44,9 @@ export function composeResponse(response: Response, context: CompositionContext)
   if (block1 !== undefined) options = options.with(Option.BLOCK1, encodeBlock(block1));
   if (observe !== undefined) options = options.with(Option.OBSERVE, observe);
   const whole: CoapMessage = { code: response.code, token, options, payload };
-  const isCut = payload.length > limit.payloadBytes || block2 !== undefined;
+  // An error is no block of what was asked for; only one that is too long itself goes in blocks.
+  const isBlock = block2 !== undefined && isSuccessCode(response.code);
+  const isCut = payload.length > limit.payloadBytes || isBlock;
   if (allowance === NEVER) return isCut ? cut(whole, context, limit) : { message: whole, more: false };
   if (!isCut && datagramLength(whole) <= allowance) return { message: whole, more: false };
   return squeeze(whole, context);
@@ -52,7 +54,7 @@ export function composeResponse(response: Response, context: CompositionContext)
 
 /** The block of `whole` that is asked for. */
 function cut(whole: CoapMessage, { block2 }: CompositionContext, limit: BlockLimit): Composition {
-  const slice = sliceBlock(whole.payload, block2, limit);
+  const slice = sliceBlock(whole.payload, isSuccessCode(whole.code) ? block2 : undefined, limit);
   if (slice === undefined) {
     return { message: { ...whole, code: Code.BAD_REQUEST, options: Options.NONE, payload: NO_BYTES }, more: false };
   }

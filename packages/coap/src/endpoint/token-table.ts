@@ -39,12 +39,21 @@ export class TokenTable<P extends Peer> {
     return token;
   }
 
+  /** Puts a token of the application's choice in use. @returns false when it is. */
+  claim(token: Uint8Array, owner: TokenOwner<P>): boolean {
+    const text = binaryText(token);
+    if (this.#ownerByToken.has(text)) return false;
+    this.#ownerByToken.set(text, owner);
+    return true;
+  }
+
   find(token: Uint8Array): TokenOwner<P> | undefined {
     return this.#ownerByToken.get(binaryText(token));
   }
 
-  /** The token is no longer in use. */
-  release(token: Uint8Array): void {
-    this.#ownerByToken.delete(binaryText(token));
+  /** `owner` no longer uses the token; nothing happens when it does not. */
+  release(token: Uint8Array, owner: TokenOwner<P>): void {
+    const text = binaryText(token);
+    if (this.#ownerByToken.get(text) === owner) this.#ownerByToken.delete(text);
   }
 }

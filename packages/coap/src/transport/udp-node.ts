@@ -1,9 +1,10 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { isIPv6 } from "node:net";
+import type { Instant } from "@isthmus/machine";
 import { DatagramEndpoint } from "../endpoint/datagram-endpoint.js";
 import type { Address } from "../endpoint/endpoint.js";
-import type { DatagramEndpointOptions } from "../endpoint/endpoint-options.js";
+import type { DatagramEndpointOptions, DatagramOutput } from "../endpoint/endpoint-options.js";
 import { clockNow } from "./clock.js";
 import { StrongRandom } from "./strong-random.js";
 import type { Transport } from "./transport.js";
@@ -58,55 +59,94 @@ export interface UdpTransport extends Transport {
 export async function bindUdp(options: UdpOptions = {}): Promise<UdpTransport> {
   const host = options.host ?? "127.0.0.1";
   const socket = openSocket(host, options);
-  await bind(socket, options.port ?? 0, host);
-  if (options.groupInterface !== undefined) socket.setMulticastInterface(options.groupInterface);
-  setReceiveBuffer(socket, options.receiveBufferBytes ?? 4 * 2 ** 20);
-  const { address, port } = socket.address();
-  const handleError = (error: Error): void => {
-    const to = destinationOf(error);
-    if (to !== undefined) endpoint.handleUnreachable(clockNow(), to);
-    options.handleSendError?.(error);
-  };
-  const handleSent = (error: Error | null): void => {
-    if (error !== null) handleError(error);
-  };
-  const timer = new WakeTimer((now) => endpoint.handleTimeout(now));
-  const endpoint = new DatagramEndpoint(
-    { ...options, random: new StrongRandom() },
-    {
-      // Node tells errors of sending to a callback only, and a callback per datagram costs a quarter: responses have none.
+  try {
+    await bind(socket, options.port ?? 0, host);
+  } catch (error) {
+    await closeSocket(socket);
+    throw error;
+  }
+  const driver = new UdpDriver(socket, options);
+  try {
+    setReceiveBuffer(socket, options.receiveBufferBytes ?? 4 * 2 ** 20);
+    if (options.groupInterface !== undefined) socket.setMulticastInterface(options.groupInterface);
+    for (const group of options.groups ?? []) await driver.join(group, options.groupInterface);
+  } catch (error) {
+    await driver.close();
+    throw error;
+  }
+  return driver;
+}
+
+class UdpDriver implements UdpTransport {
+  readonly scheme = "coap";
+  readonly endpoint: DatagramEndpoint;
+  readonly address: Address;
+  readonly #options: UdpOptions;
+  readonly #sockets: Socket[];
+  readonly #timer = new WakeTimer((now) => this.endpoint.handleTimeout(now));
+  /** Only where the main socket gets what is sent to groups as well. */
+  readonly #filter: GroupFilter | undefined;
+
+  constructor(socket: Socket, options: UdpOptions) {
+    const { address, port } = socket.address();
+    this.address = { address, port };
+    this.#options = options;
+    this.#sockets = [socket];
+    this.endpoint = new DatagramEndpoint({ ...options, random: new StrongRandom() }, this.#output(socket));
+    const receive = (bytes: Uint8Array, from: Address): void => this.endpoint.receive(clockNow(), bytes, from);
+    const needsFilter = (options.groups?.length ?? 0) > 0 && isWildcard(address);
+    const filter = needsFilter ? new GroupFilter(receive) : undefined;
+    this.#filter = filter;
+    this.#listen(socket, filter === undefined ? receive : (bytes, from) => filter.handleArrival(bytes, from));
+  }
+
+  now(): Instant {
+    return clockNow();
+  }
+
+  /** Gets what is sent to `group`. */
+  async join(group: string, groupInterface: string | undefined): Promise<void> {
+    const member = await openMember(group, this.address.port, groupInterface);
+    this.#sockets.push(member);
+    const isMapped = isIPv6(this.address.address) && !isIPv6(member.address().address);
+    this.#listen(member, (bytes, sender) => {
+      const from = isMapped ? mapToIpv6(sender) : sender;
+      this.#filter?.handleGroupArrival(bytes, from);
+      this.endpoint.receive(clockNow(), bytes, from, true);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#timer.stop();
+    this.endpoint.close(clockNow());
+    await Promise.all(this.#sockets.splice(0).map((socket) => closeSocket(socket)));
+  }
+
+  #output(socket: Socket): DatagramOutput {
+    const handleSent = (error: Error | null): void => {
+      if (error !== null) this.#handleError(error);
+    };
+    return {
+      // Node tells errors of sending to a callback only, and a callback per datagram costs a quarter: responses have
+      // none.
       transmit: (bytes, to, isReported) => {
         if (isReported) socket.send(bytes, to.port, to.address, handleSent);
         else socket.send(bytes, to.port, to.address);
       },
-      wake: (deadline) => timer.wake(deadline),
-    },
-  );
-  const sockets = [socket];
-  const receive = (bytes: Uint8Array, from: Address): void => endpoint.receive(clockNow(), bytes, from);
-  const filter = options.groups?.length && isWildcard(host) ? new GroupFilter(receive) : undefined;
-  listen(socket, filter === undefined ? receive : (bytes, from) => filter.handleArrival(bytes, from), handleError);
-  for (const group of options.groups ?? []) {
-    const member = await joinGroup(group, port, options.groupInterface);
-    const mapAddress = isIPv6(address) && !isIPv6(member.address().address) ? mapToIpv6 : (from: Address) => from;
-    const receiveAsMember = (bytes: Uint8Array, from: Address): void => {
-      filter?.handleGroupArrival(bytes, mapAddress(from));
-      endpoint.receive(clockNow(), bytes, mapAddress(from), true);
+      wake: (deadline) => this.#timer.wake(deadline),
     };
-    listen(member, receiveAsMember, handleError);
-    sockets.push(member);
   }
-  return {
-    scheme: "coap",
-    endpoint,
-    address: { address, port },
-    now: clockNow,
-    close: async () => {
-      timer.stop();
-      endpoint.close(clockNow());
-      await Promise.all(sockets.splice(0).map((open) => closeSocket(open)));
-    },
-  };
+
+  #listen(socket: Socket, receive: (bytes: Uint8Array, from: Address) => void): void {
+    socket.on("message", (datagram: Buffer, from: RemoteInfo) => receive(plainBytes(datagram), from));
+    socket.on("error", (error) => this.#handleError(error));
+  }
+
+  #handleError(error: Error): void {
+    const to = destinationOf(error);
+    if (to !== undefined) this.endpoint.handleUnreachable(clockNow(), to);
+    this.#options.handleSendError?.(error);
+  }
 }
 
 function openSocket(host: string, options: UdpOptions): Socket {
@@ -127,22 +167,17 @@ async function bind(socket: Socket, port: number, host: string): Promise<void> {
   await listening;
 }
 
-function listen(
-  socket: Socket,
-  receive: (bytes: Uint8Array, from: Address) => void,
-  handleError: (error: Error) => void,
-): void {
-  socket.on("message", (datagram: Buffer, from: RemoteInfo) => receive(plainBytes(datagram), from));
-  socket.on("error", handleError);
-}
-
-async function joinGroup(group: string, port: number, groupInterface: string | undefined): Promise<Socket> {
+/** A socket that gets what is sent to `group`, and nothing else. */
+async function openMember(group: string, port: number, groupInterface: string | undefined): Promise<Socket> {
   const [address = "", zone] = group.split("%");
-  const type = isIPv6(address) ? "udp6" : "udp4";
-  const socket = createSocket({ type, reuseAddr: true });
-  // Bound to the group's own address: nothing but what was sent to the group comes in here.
-  await bind(socket, port, group);
-  socket.addMembership(address, zone === undefined ? groupInterface : `::%${zone}`);
+  const socket = createSocket({ type: isIPv6(address) ? "udp6" : "udp4", reuseAddr: true });
+  try {
+    await bind(socket, port, group);
+    socket.addMembership(address, zone === undefined ? groupInterface : `::%${zone}`);
+  } catch (error) {
+    await closeSocket(socket);
+    throw error;
+  }
   return socket;
 }
 

@@ -1,4 +1,4 @@
-import { encodeUtf8 } from "@isthmus/bytes";
+import { encodeUtf8, toHex } from "@isthmus/bytes";
 import { SeededRandom } from "@isthmus/machine";
 import { describe, expect, test } from "vitest";
 import {
@@ -206,6 +206,17 @@ describe("signaling (RFC 8323 5)", () => {
 });
 
 describe("requests and responses on a connection", () => {
+  test("are seen by a tap, message by message", () => {
+    const seen: string[] = [];
+    const tap = {
+      handleReceived: (bytes: Uint8Array) => seen.push(`< ${toHex(bytes)}`),
+      handleSent: (bytes: Uint8Array) => seen.push(`> ${toHex(bytes)}`),
+    };
+    const line = Line.open({ tap, handler: answering(() => ({ code: Code.CONTENT })) });
+    line.receive("GET #01");
+    expect(seen).toEqual(["> 50e12310000020", "< 50e12320000020", "< 010101", "> 014501"]);
+  });
+
   test("go by token alone, in any order", () => {
     const inbox = new Inbox();
     const line = Line.open({ handler: inbox });

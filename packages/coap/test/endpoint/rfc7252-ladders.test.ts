@@ -1,4 +1,4 @@
-import { encodeUtf8 } from "@isthmus/bytes";
+import { encodeUtf8, toHex } from "@isthmus/bytes";
 import { describe, expect, test } from "vitest";
 import { Code, Option, Options } from "../../src/codec/index.js";
 import { answering, far, Inbox, Lockstep, Outcome } from "./lockstep.js";
@@ -316,6 +316,36 @@ describe("the client side of the figures of RFC 7252", () => {
     ladder.advance(300_000);
     ladder.expectSilence();
     expect(outcome).toMatchObject({ failure: { reason: "cancelled" }, endCount: 1 });
+  });
+});
+
+describe("a token of the application's choice", () => {
+  test("goes with the request, also when it is empty", () => {
+    const ladder = new Lockstep({ parameters: { nstart: 2 } });
+    const outcome = new Outcome();
+    ladder.endpoint.request(ladder.now, far, { code: Code.GET, token: new Uint8Array(0) }, outcome);
+    ladder.expectSent("CON $m GET");
+    const other = new Outcome();
+    ladder.endpoint.request(ladder.now, far, { code: Code.GET, token: new Uint8Array(0) }, other);
+    expect(other.failure?.message).toBe("the token is in use");
+    ladder.receive('ACK $m 2.05 "a"');
+    expect(outcome.texts).toEqual(["a"]);
+    ladder.endpoint.request(ladder.now, far, { code: Code.GET, token: Uint8Array.of(1, 2) }, new Outcome());
+    ladder.expectSent("CON $n GET #0102");
+  });
+});
+
+describe("a tap", () => {
+  test("sees the bytes of each message, both ways", () => {
+    const seen: string[] = [];
+    const tap = {
+      handleReceived: (bytes: Uint8Array) => seen.push(`< ${toHex(bytes)}`),
+      handleSent: (bytes: Uint8Array) => seen.push(`> ${toHex(bytes)}`),
+    };
+    const ladder = new Lockstep({ tap });
+    ladder.receive("CON 0001");
+    ladder.receiveBytes(Uint8Array.of(1));
+    expect(seen).toEqual(["< 40000001", "> 70000001", "< 01"]);
   });
 });
 

@@ -117,6 +117,26 @@ describe("the server side of the figures of RFC 7959", () => {
     expect(inbox.requests).toEqual([]);
   });
 
+  test("the blocks of that response are found without the Request-Tag of the upload, too", () => {
+    const inbox = new Inbox();
+    const ladder = new Lockstep({ handler: inbox, ...blocksOf128 });
+    ladder.receive("CON 0001 POST /soap 1:0/0/128 tag=01 [100]");
+    inbox.take().respond(ladder.now, { code: Code.CHANGED, payload: body(200) });
+    ladder.expectSent("ACK 0001 2.04 2:0/1/128 1:0/0/128 size2=200 [128]");
+    ladder.receive("CON 0002 POST /soap 2:1/0/128");
+    ladder.expectSent("ACK 0002 2.04 2:1/0/128 [72]");
+    ladder.receive("CON 0003 POST /soap 2:1/0/128 tag=01");
+    ladder.expectSent("ACK 0003 2.04 2:1/0/128 [72]");
+  });
+
+  test("a block of a POST's response that is not kept is answered 4.08, an error to a later block stays what it is", () => {
+    const ladder = new Lockstep({ handler: answering(() => ({ code: Code.NOT_FOUND })) });
+    ladder.receive("CON 0001 POST /soap 2:1/0/128");
+    ladder.expectSent("ACK 0001 4.08 *");
+    ladder.receive("CON 0002 GET /gone 2:3/0/128");
+    ladder.expectSent("ACK 0002 4.04");
+  });
+
   test("2.4: any block of a resource may be asked for, in any order and without the first", () => {
     const ladder = new Lockstep({ handler: serving(1_000) });
     ladder.receive("CON 0001 GET /status 2:3/0/256");
