@@ -15,7 +15,7 @@ export interface ExchangeOptions {
   readonly store?: Store | undefined;
   /** Decodes and checks the name of a topic that was not seen lately; its error passes to the publisher. */
   readonly parseTopic?: (bytes: Uint8Array, start: number, end: number) => string;
-  /** Topics whose routes are remembered. Default 16,384. */
+  /** Topics whose routes are remembered. Default 32,768. */
   readonly topicCacheSize?: number;
   /** Retained messages kept at the most; a new topic beyond it is delivered but not retained. Default 1,000,000. */
   readonly maxRetainedMessages?: number;

@@ -210,6 +210,7 @@ class Match {
 }
 
 function mergeByReceiver(subscriptions: readonly Subscription[]): Delivery[] {
+  if (subscriptions.length === 1) return [mergeSubscriptions(subscriptions)];
   const byReceiver = new Map<Receiver, Subscription[]>();
   for (const subscription of subscriptions) {
     const own = byReceiver.get(subscription.receiver);

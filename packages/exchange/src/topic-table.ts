@@ -25,36 +25,49 @@ export class Topic {
   }
 }
 
+/** Topics that share a place in the table. */
+const WAYS = 4;
+
 /**
  * The topics in use, found by the bytes of their name: a known topic costs no string and no allocation.
  *
- * Bounded: each slot remembers one topic and a newer one takes its place, which costs the older one no more than
- * compiling its route again.
+ * Bounded: a cache of sets of four. Within a set a topic that is used moves forward, and a new one takes the place of
+ * the last, which costs that one no more than compiling its route again.
  */
 export class TopicTable {
   readonly #slots: (Topic | undefined)[];
-  readonly #mask: number;
+  readonly #setMask: number;
   readonly #parse: (bytes: Uint8Array, start: number, end: number) => string;
 
   /**
    * @param parse decodes and checks a name; what it throws passes through {@link intern}.
-   * @param capacity number of slots, rounded up to a power of two.
+   * @param capacity topics remembered at the most, rounded up to a power of two.
    */
-  constructor(parse: (bytes: Uint8Array, start: number, end: number) => string, capacity = 16_384) {
-    const size = 2 ** Math.ceil(Math.log2(Math.max(2, capacity)));
+  constructor(parse: (bytes: Uint8Array, start: number, end: number) => string, capacity = 32_768) {
+    const size = 2 ** Math.ceil(Math.log2(Math.max(WAYS, capacity)));
     this.#slots = Array.from({ length: size }, () => undefined);
-    this.#mask = size - 1;
+    this.#setMask = size / WAYS - 1;
     this.#parse = parse;
   }
 
   /** The topic whose name is `bytes[start..end]`. */
   intern(bytes: Uint8Array, start: number, end: number): Topic {
-    const slot = hashBytes(bytes, start, end) & this.#mask;
-    const known = this.#slots[slot];
-    if (known?.equals(bytes, start, end)) return known;
-    const name = this.#parse(bytes, start, end);
-    const topic = new Topic(name, bytes.slice(start, end));
-    this.#slots[slot] = topic;
+    const slots = this.#slots;
+    const first = (hashBytes(bytes, start, end) & this.#setMask) * WAYS;
+    const last = first + WAYS - 1;
+    let slot = first;
+    for (; slot <= last; slot++) {
+      const known = slots[slot];
+      if (known === undefined) break;
+      if (!known.equals(bytes, start, end)) continue;
+      if (slot > first) {
+        slots[slot] = slots[slot - 1];
+        slots[slot - 1] = known;
+      }
+      return known;
+    }
+    const topic = new Topic(this.#parse(bytes, start, end), bytes.slice(start, end));
+    slots[Math.min(slot, last)] = topic;
     return topic;
   }
 }
