@@ -117,6 +117,17 @@ describe("connect", () => {
     await until(() => !broker.lastConnection.isOpen);
   });
 
+  it.each([
+    ["a password without a user before MQTT 5.0", { protocolVersion: 4, password: "x" }],
+    ["a keep alive beyond its field", { keepAliveSeconds: 70_000 }],
+    ["a will to a topic with a wildcard", { will: { topic: "a/#" } }],
+    ["a property of another packet", { properties: { topicAlias: 1 } }],
+  ] as const)("throws for %s before anything is opened", async (_, options) => {
+    const broker = new ClientBroker();
+    await expect(connectTo(broker, options)).rejects.toThrow();
+    expect(broker.connections).toHaveLength(0);
+  });
+
   it("throws for a URL of no scheme that it knows", async () => {
     await expect(connect("coap://test")).rejects.toThrow("coap:// is not one of mqtt://, mqtts://, ws://, wss://");
   });
@@ -243,6 +254,7 @@ describe("subscribe", () => {
       ["house/kitchen/temperature", "21.5", 21.5, undefined],
       ["house/cellar/temperature", "{}", {}, "application/json"],
     ]);
+    await until(() => broker.receivedOf("unsubscribe").length === 1);
     expect(broker.receivedOf("unsubscribe")).toMatchObject([{ topicFilters: ["house/+/temperature"] }]);
     expect(subscription.isClosed).toBe(true);
   });
@@ -310,6 +322,23 @@ describe("subscribe", () => {
     await expect(client.subscribe([])).rejects.toThrow("at least one");
     await expect(client.subscribe("a#")).rejects.toMatchObject({ name: "TopicSyntaxError" });
     expect(broker.receivedOf("subscribe")).toHaveLength(2);
+    expect(broker.receivedOf("unsubscribe")).toHaveLength(0);
+    await some.close();
+    expect(broker.receivedOf("unsubscribe")).toMatchObject([{ topicFilters: ["yes"] }]);
+  });
+
+  it("can be left while there is no connection", async () => {
+    const broker = new ClientBroker();
+    const client = await connectTo(broker);
+    const subscription = await client.subscribe("a");
+    broker.publish("a", "1");
+    await nextTurn();
+    broker.isUp = false;
+    broker.lastConnection.break();
+    await until(() => !client.isConnected);
+    for await (const _ of subscription) break;
+    broker.isUp = true;
+    await until(() => broker.receivedOf("unsubscribe").length === 1);
   });
 
   it("can be aborted, and then leaves nothing on the server", async () => {
@@ -644,6 +673,11 @@ describe("enhanced authentication (4.12)", () => {
     expect(steps).toEqual([2, 4]);
     await client.reauthenticate();
     expect(steps).toEqual([2, 4, 7]);
+    broker.behaviour.intercept = () => [];
+    const unanswered = client.reauthenticate();
+    await nextTurn();
+    broker.lastConnection.break();
+    await expect(unanswered).rejects.toMatchObject({ name: "ConnectionLostError" });
   });
 
   it("ends the connection with the application's error", async () => {

@@ -20,7 +20,13 @@ import type {
   SubscribeOptions,
   UnsubscribeOptions,
 } from "./operation-options.js";
-import { type ConnectOptions, DEFAULT_QUEUE_LIMIT_BYTES, payloadBytes, sessionOptions } from "./options.js";
+import {
+  type ConnectOptions,
+  DEFAULT_QUEUE_LIMIT_BYTES,
+  type DisconnectionInfo,
+  payloadBytes,
+  sessionOptions,
+} from "./options.js";
 import { Requester } from "./requester.js";
 import { Subscriber } from "./subscriber.js";
 import type { Subscription } from "./subscription.js";
@@ -209,12 +215,11 @@ export class Client implements AsyncDisposable {
 
   /** Lives as long as the client, and settles all that it leaves behind. */
   async #run(): Promise<Error | undefined> {
-    const { reconnect = {}, onDisconnect } = this.#options;
     const { signal } = this.#stop;
     const error = await keepConnected(
       () => this.#link.connect(signal),
-      reconnect,
-      (disconnection) => onDisconnect && queueMicrotask(() => onDisconnect(disconnection)),
+      this.#options.reconnect ?? {},
+      (disconnection) => this.#handleDisconnection(disconnection),
       signal,
     );
     const isPlanned = signal.aborted;
@@ -223,9 +228,15 @@ export class Client implements AsyncDisposable {
     this.#session.abandon(reason);
     this.#link.flush();
     this.#inbox.end(error);
-    this.#reauthentication?.reject(reason);
     this.#connected.reject(isPlanned ? (this.#options.signal?.reason ?? reason) : reason);
     return error;
+  }
+
+  #handleDisconnection(disconnection: DisconnectionInfo): void {
+    const { onDisconnect } = this.#options;
+    this.#reauthentication?.reject(disconnection.error ?? new ClientClosedError("the client was closed"));
+    this.#reauthentication = undefined;
+    if (onDisconnect) queueMicrotask(() => onDisconnect(disconnection));
   }
 
   #handleEvent(event: Exclude<ClientSessionEvent<Settlement>, { type: "close" }>): void {

@@ -132,14 +132,14 @@ export class Link<C> implements TransportListener {
     const transport = await this.#port.openTransport(signal);
     if (signal.aborted) transport.destroy();
     signal.throwIfAborted();
-    return new Promise((resolve) => {
-      this.#whenClosed = resolve;
-      this.#transport = transport;
-      this.#ending = undefined;
-      transport.open(this);
-      this.#session.connect(performance.now(), authenticationData);
-      this.flush();
-    });
+    const closed = Promise.withResolvers<Error | undefined>();
+    this.#whenClosed = closed.resolve;
+    this.#transport = transport;
+    this.#ending = undefined;
+    transport.open(this);
+    this.#session.connect(performance.now(), authenticationData);
+    this.flush();
+    return closed.promise;
   }
 
   #transmit(): void {

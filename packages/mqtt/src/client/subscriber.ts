@@ -30,8 +30,11 @@ export class Subscriber {
       close: () => this.#leave(subscription),
     });
     try {
-      const reasonCodes = await this.#subscribe(this.#enter(subscription, options), options.signal);
+      const records = this.#enter(subscription, options);
+      const reasonCodes = await this.#subscribe(records, options.signal);
       subscription.setReasonCodes(reasonCodes);
+      // What is refused needs no UNSUBSCRIBE.
+      for (const record of records) if (!record.isGranted) this.#remove(record, subscription);
       if (reasonCodes.every((code) => code >= 0x80)) throw refusal(topicFilters, reasonCodes);
     } catch (error) {
       subscription.end();
@@ -114,19 +117,23 @@ export class Subscriber {
 
   /** `subscription` reads no more: unsubscribes from the filters that nobody else reads. */
   async #leave(subscription: Subscription): Promise<void> {
-    const unread: string[] = [];
-    for (const topicFilter of subscription.topicFilters) {
+    const unread = subscription.topicFilters.filter((topicFilter) => {
       const record = this.#inbox.subscriptions.get(topicFilter);
-      if (!record?.subscribers.delete(subscription) || record.subscribers.size > 0) continue;
-      this.#inbox.subscriptions.remove(record);
-      unread.push(topicFilter);
-    }
+      return record !== undefined && this.#remove(record, subscription);
+    });
     if (unread.length === 0) return;
     try {
       await this.#send({ type: "unsubscribe", topicFilters: unread, properties: undefined });
     } catch {
       // The client is closed: so is the subscription, as far as anybody here can tell.
     }
+  }
+
+  /** Takes a reader off a filter. @returns whether it was the last one. */
+  #remove(record: SubscriptionRecord, subscription: Subscription): boolean {
+    if (!record.subscribers.delete(subscription) || record.subscribers.size > 0) return false;
+    this.#inbox.subscriptions.remove(record);
+    return true;
   }
 }
 

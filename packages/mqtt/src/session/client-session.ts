@@ -2,7 +2,7 @@ import { earliest, type Instant, type Machine, NEVER } from "@isthmus/machine";
 import { MAX_PACKET_SIZE } from "../codec/constants.js";
 import { MqttProtocolError, protocolError } from "../codec/errors.js";
 import { Framer, type FrameSink } from "../codec/framer.js";
-import type { AuthPacket, ConnackPacket, DisconnectPacket, PublishPacket } from "../codec/packets.js";
+import type { AuthPacket, ConnackPacket, ConnectPacket, DisconnectPacket, PublishPacket } from "../codec/packets.js";
 import type { Properties } from "../codec/properties.js";
 import { isReasonCodeOf, ReasonCode } from "../codec/reason-codes.js";
 import { type ClientPacket, decodeServerPacket, encodeClientPacket, type ServerPacket } from "./client-codec.js";
@@ -63,6 +63,7 @@ export class ClientSession<C> implements Machine {
   #transmitBytes = 0;
   #events: ClientSessionEvent<C>[] = [];
 
+  /** @throws RangeError, TypeError, TopicSyntaxError when the options make no CONNECT. */
   constructor(options: ClientSessionOptions) {
     const identifiers = new PacketIdentifiers();
     const port: SessionPort<C> = {
@@ -79,6 +80,8 @@ export class ClientSession<C> implements Machine {
       queueLimitBytes: options.queueLimitBytes ?? 16 * 1024 * 1024,
       usesTopicAliases: options.usesTopicAliases ?? true,
     });
+    // What cannot be sent is told now, not when there is a connection.
+    port.sizeOf(this.#connectPacket());
   }
 
   /** The client identifier: the server's, once it has assigned one. */
@@ -107,25 +110,15 @@ export class ClientSession<C> implements Machine {
    */
   connect(now: Instant, authenticationData?: Uint8Array): void {
     this.#now = now;
-    const { properties, protocolVersion, keepAlive, username, password, will } = this.#options;
+    const { properties, connackTimeoutMs = 30_000 } = this.#options;
     this.#phase = "connecting";
-    this.#connackDueAt = now + (this.#options.connackTimeoutMs ?? 30_000);
+    this.#connackDueAt = now + connackTimeoutMs;
     this.#framer = new Framer({
       maximumPacketSize: Math.min(properties?.maximumPacketSize ?? MAX_PACKET_SIZE, MAX_PACKET_SIZE),
     });
     this.#aliases = new InboundTopicAliases(properties?.topicAliasMaximum ?? 0); // [MQTT-3.3.2-7]
     this.#limits = DEFAULT_SERVER_LIMITS;
-    this.#send({
-      type: "connect",
-      protocolVersion,
-      clientId: this.#clientId,
-      cleanStart: this.#cleanStart,
-      keepAlive,
-      username,
-      password,
-      will,
-      properties: authenticationData ? { ...properties, authenticationData } : properties,
-    });
+    this.#send(this.#connectPacket(authenticationData));
   }
 
   /** The transport is gone. What was in flight waits for the next connection. */
@@ -242,6 +235,21 @@ export class ClientSession<C> implements Machine {
     const events = this.#events;
     if (events.length > 0) this.#events = [];
     return events;
+  }
+
+  #connectPacket(authenticationData?: Uint8Array): ConnectPacket {
+    const { properties, protocolVersion, keepAlive, username, password, will } = this.#options;
+    return {
+      type: "connect",
+      protocolVersion,
+      clientId: this.#clientId,
+      cleanStart: this.#cleanStart,
+      keepAlive,
+      username,
+      password,
+      will,
+      properties: authenticationData ? { ...properties, authenticationData } : properties,
+    };
   }
 
   #receiveFrame(bytes: Uint8Array, start: number, bodyStart: number, end: number): boolean {
