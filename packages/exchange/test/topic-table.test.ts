@@ -38,11 +38,11 @@ describe("TopicTable", () => {
   });
 
   test("is bounded: a newer topic takes an older one's place, which is then parsed again", () => {
-    const table = new TopicTable(decodeUtf8, 2);
+    const table = new TopicTable(decodeUtf8, 4);
     const topics = Array.from({ length: 100 }, (_, i) => intern(table, `topic/${i}`));
     const again = Array.from({ length: 100 }, (_, i) => intern(table, `topic/${i}`));
     expect(again.map(({ name }) => name)).toEqual(topics.map(({ name }) => name));
-    expect(again.filter((topic, i) => topic === topics[i]).length).toBeLessThanOrEqual(2);
+    expect(again.filter((topic, i) => topic === topics[i]).length).toBeLessThanOrEqual(4);
   });
 
   test("remembers most of as many topics as it has slots", () => {
@@ -50,8 +50,8 @@ describe("TopicTable", () => {
     const names = Array.from({ length: 256 }, (_, i) => `site${i % 7}/device${i}/temperature`);
     const topics = names.map((name) => intern(table, name));
     const kept = names.filter((name, i) => intern(table, name) === topics[i]).length;
-    // 256 in 1,024 slots: by chance, one in eight shares a slot with another.
-    expect(kept).toBeGreaterThan(150);
+    // 256 in 256 sets of four: by chance, one in three hundred is the fifth of its set.
+    expect(kept).toBeGreaterThan(250);
   });
 
   test("what the parser throws passes through, and nothing is remembered", () => {
