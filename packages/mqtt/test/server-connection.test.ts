@@ -88,6 +88,13 @@ describe.each(VERSIONS)("an open connection of protocol level %i", (version) => 
     expect(ladder.replies()).toMatchObject(version === 5 ? [{ type: "disconnect", reasonCode: 0x82 }] : []);
   });
 
+  test("a second CONNECT is one whatever it says", () => {
+    const ladder = new ServerLadder(version).connect();
+    ladder.sendBytes(fromHex("100d00044d515454ffd6003c2a1100"));
+    expect(ladder.owner.heard).toEqual(["failure 0x82"]);
+    expect(ladder.replies()).toMatchObject(version === 5 ? [{ type: "disconnect", reasonCode: 0x82 }] : []);
+  });
+
   test("nothing is read after DISCONNECT [MQTT-3.14.4-1]", () => {
     const ladder = new ServerLadder(version).connect();
     ladder.send({ type: "disconnect", reasonCode: 0 }, publish(0)).send({ type: "pingreq" });
@@ -297,6 +304,12 @@ describe("a client that is turned away", () => {
     ladder.send(connectPacket(5));
     expect(ladder.replies()).toMatchObject([{ type: "connack", reasonCode: said }]);
   });
+});
+
+test("DISCONNECT says what it may for a reason that is a word of CONNACK alone", () => {
+  const ladder = new ServerLadder(5).connect();
+  ladder.connection.disconnect(ReasonCode.clientIdentifierNotValid, "no");
+  expect(ladder.replies()).toMatchObject([{ type: "disconnect", reasonCode: ReasonCode.unspecifiedError }]);
 });
 
 describe("explanations", () => {

@@ -193,6 +193,8 @@ export class ServerConnection implements Machine, FrameSink {
 
   #receiveOpen(type: number, bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
     switch (type) {
+      case PacketTypeCode.connect:
+        throw protocolError("a second CONNECT"); // [MQTT-3.1.0-2]
       case PacketTypeCode.publish:
         this.#publish.parse(bytes, start, bodyStart, end, this.version);
         this.#owner.handlePublish(this.#publish);
@@ -236,7 +238,6 @@ export class ServerConnection implements Machine, FrameSink {
         this.#owner.handleAuth(packet);
         return;
       case "connect":
-        throw protocolError("a second CONNECT"); // [MQTT-3.1.0-2]
       case "connack":
       case "suback":
       case "unsuback":
@@ -271,9 +272,10 @@ export class ServerConnection implements Machine, FrameSink {
     const state = this.#state;
     if (state === "closed") return;
     const properties = { reasonString: toReasonString(message) };
-    if (state === "open" && this.version === 5) this.send({ type: "disconnect", reasonCode, properties });
-    else if (state === "connecting") {
-      const code = this.version === 5 ? refusalCode(reasonCode) : connectReturnCode(reasonCode);
+    if (state === "open" && this.version === 5) {
+      this.send({ type: "disconnect", reasonCode: wordOf("disconnect", reasonCode), properties });
+    } else if (state === "connecting") {
+      const code = this.version === 5 ? wordOf("connack", reasonCode) : connectReturnCode(reasonCode);
       // Where the older versions have no word for it, closing must do.
       if (code !== undefined) this.send({ type: "connack", sessionPresent: false, reasonCode: code, properties });
     }
@@ -298,10 +300,11 @@ function inOldWords(packet: Packet): Packet {
   return { ...packet, reasonCodes: packet.reasonCodes.map((code) => (code < 0x80 ? code : SUBACK_FAILURE)) };
 }
 
-/** What CONNACK says for a reason that is a word of DISCONNECT alone. */
-function refusalCode(reasonCode: number): number {
-  if (isReasonCodeOf("connack", reasonCode)) return reasonCode;
-  return reasonCode === ReasonCode.serverShuttingDown ? ReasonCode.serverUnavailable : ReasonCode.unspecifiedError;
+/** The reason code itself where the packet may carry it, else what comes close. */
+function wordOf(packet: "connack" | "disconnect", reasonCode: number): number {
+  if (isReasonCodeOf(packet, reasonCode)) return reasonCode;
+  const isClosing = packet === "connack" && reasonCode === ReasonCode.serverShuttingDown;
+  return isClosing ? ReasonCode.serverUnavailable : ReasonCode.unspecifiedError;
 }
 
 /** Messages quote what the client sent, which may be long, and what is cut may not end in half a character. */
