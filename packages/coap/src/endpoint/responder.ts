@@ -3,7 +3,7 @@ import { type Instant, NEVER, type RandomSource } from "@isthmus/machine";
 import { BERT_SZX, type Block, decodeBlock } from "../codec/block.js";
 import { Code, isSafeMethod, isSuccessCode } from "../codec/codes.js";
 import { datagramLength } from "../codec/datagram.js";
-import type { CoapMessage } from "../codec/message.js";
+import { type CoapMessage, NO_BYTES } from "../codec/message.js";
 import { Option } from "../codec/option-definitions.js";
 import { Options } from "../codec/options.js";
 import { type AssemblyLimits, type AssemblyStep, AssemblyTable } from "./block-assembly.js";
@@ -54,6 +54,7 @@ export class Responder<P extends Peer> implements ObservationHost<P> {
   readonly #assemblies: AssemblyTable;
   readonly #bodies: BodyCache;
   readonly #observers: ObserverTable<P>;
+  #lastNotification: { response: Response; sequence: number; options: Options } | undefined;
 
   constructor(options: ResponderOptions, lower: LowerLayer<P>) {
     this.#options = options;
@@ -148,7 +149,22 @@ export class Responder<P extends Peer> implements ObservationHost<P> {
     sequence: number | undefined,
     response: Response,
   ): CoapMessage {
-    return this.#compose(now, observation.request, response, sequence, undefined, undefined).message;
+    const { peer, token } = observation.request;
+    const payload = response.payload ?? NO_BYTES;
+    const isPlain = payload.length <= this.#lower.blockLimit(peer).payloadBytes && !this.isUnverified(peer);
+    if (sequence === undefined || !isPlain) {
+      return this.#compose(now, observation.request, response, sequence, undefined, undefined).message;
+    }
+    return { code: response.code, token, options: this.#optionsOfNotification(response, sequence), payload };
+  }
+
+  /** The options of a notification are the same for all observers: they are made once. */
+  #optionsOfNotification(response: Response, sequence: number): Options {
+    const last = this.#lastNotification;
+    if (last?.response === response && last.sequence === sequence) return last.options;
+    const options = (response.options ?? Options.NONE).with(Option.OBSERVE, sequence);
+    this.#lastNotification = { response, sequence, options };
+    return options;
   }
 
   sendConfirmable(now: Instant, peer: P, message: CoapMessage, listener: DeliveryListener): Delivery | undefined {
