@@ -40,6 +40,8 @@ export interface RequestOptions {
   readonly ifNoneMatch?: boolean;
   /** Further options. */
   readonly options?: readonly OptionEntry[];
+  /** The token of the first message, perhaps empty. Default: a random one, as safety asks for (RFC 7252 5.3.1). */
+  readonly token?: Uint8Array;
   /** Whether it goes as a Confirmable message. Default true. */
   readonly isConfirmable?: boolean;
   /** Most bytes of a block of the body either way: 16 to 1024. Default: the transport's. */
@@ -69,7 +71,7 @@ export interface PreparedRequest {
  * has no such representation, or a method that is none.
  */
 export function prepareRequest(uri: string, options: RequestOptions, media: Media): PreparedRequest {
-  const { method = "GET", proxy, isConfirmable, blockSizeBytes } = options;
+  const { method = "GET", proxy, token, isConfirmable, blockSizeBytes } = options;
   const code: number | undefined = methodCodes[method];
   if (code === undefined) throw new TypeError(`"${method}" is not a method`);
   const { entries, payload } = describe(options, media);
@@ -81,9 +83,11 @@ export function prepareRequest(uri: string, options: RequestOptions, media: Medi
       const own = target === undefined ? proxyOptions(uri) : coapUriToOptions(target, { address, port });
       return {
         code,
-        options: Options.of(...own, ...entries, ...blockOptions(blockSizeBytes)),
+        // With a body the size of its own blocks says what is wanted back.
+        options: Options.of(...own, ...entries, ...(payload === undefined ? blockOptions(blockSizeBytes) : [])),
         isMulticast: isMulticastAddress(address),
         ...(payload !== undefined && { payload }),
+        ...(token !== undefined && { token }),
         ...(isConfirmable !== undefined && { isConfirmable }),
         ...(blockSizeBytes !== undefined && { blockSizeBytes }),
       };

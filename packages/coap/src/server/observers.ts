@@ -7,8 +7,8 @@ import { type Observation, type ObservationEnd, Subject, type SubjectListener } 
 /** What {@link Observers} needs to know of the resource. */
 export interface ObservedResource {
   now(): Instant;
-  /** The current state as `request` asked for it; errors come as responses. */
-  represent(request: IncomingRequest): Response | Promise<Response>;
+  /** The current state as `request` asked for it, in the Content-Format that it got first; errors come as responses. */
+  represent(request: IncomingRequest, contentFormat: number | undefined): Response | Promise<Response>;
   /** The last observer left. */
   handleUnobserved(): void;
 }
@@ -16,6 +16,8 @@ export interface ObservedResource {
 /** Observers whose requests ask for the same: one representation serves them all. */
 interface Variant {
   readonly key: string;
+  /** RFC 7641 4.2: all notifications have the Content-Format of the first response. */
+  readonly contentFormat: number | undefined;
   readonly members: Set<Observation>;
   /** Counts notifications: of two that take their time, an older result must not come after a newer. */
   round: number;
@@ -42,12 +44,13 @@ export class Observers implements SubjectListener {
     return this.#changeCount;
   }
 
-  /** Enters the requester; call it before the request is answered. */
-  register(now: Instant, request: IncomingRequest): Observation | undefined {
+  /** Enters the requester, who is then answered with `response`. */
+  register(now: Instant, request: IncomingRequest, response: Response): Observation | undefined {
     const observation = request.observe(now, this.#subject);
     if (observation === undefined) return undefined;
-    const key = variantKey(request);
-    const variant = this.#variantByKey.get(key) ?? { key, members: new Set(), round: 0 };
+    const contentFormat = response.options?.uint(Option.CONTENT_FORMAT);
+    const key = `${variantKey(request)} ${contentFormat}`;
+    const variant = this.#variantByKey.get(key) ?? { key, contentFormat, members: new Set(), round: 0 };
     this.#variantByKey.set(key, variant);
     variant.members.add(observation);
     this.#variantByObservation.set(observation, variant);
@@ -69,7 +72,8 @@ export class Observers implements SubjectListener {
 
   /** Tells one of them the state. */
   notifyOne(observation: Observation): void {
-    void this.#notifyLater([observation], () => true, this.#resource.represent(observation.request));
+    const contentFormat = this.#variantByObservation.get(observation)?.contentFormat;
+    void this.#notifyLater([observation], () => true, this.#resource.represent(observation.request, contentFormat));
   }
 
   /** Tells them that it is over, with an error as "4.04". */
@@ -93,7 +97,7 @@ export class Observers implements SubjectListener {
     represent: ObservedResource["represent"],
   ): Response | undefined {
     const round = ++variant.round;
-    const response = represent(observation.request);
+    const response = represent(observation.request, variant.contentFormat);
     if (!(response instanceof Promise)) return response;
     void this.#notifyLater(variant.members, () => variant.round === round, response);
     return undefined;

@@ -8,7 +8,7 @@ import { CoapError, errorResponse } from "./coap-error.js";
 import { Observers } from "./observers.js";
 import { checkPreconditions, type CurrentState, hasPreconditions } from "./preconditions.js";
 import { allEtags, asReply, renderResult, type RenderingPolicy } from "./render.js";
-import { ServerRequest } from "./server-request.js";
+import { type Notification, ServerRequest } from "./server-request.js";
 
 /**
  * Answers a request: with a plain value, which goes out as the client likes it; a {@link Representation} to say in which
@@ -112,7 +112,7 @@ export class Resource {
     for (const [path, observers] of this.#observersByPath) {
       if (options.path !== undefined && options.path !== path) continue;
       if (value === undefined) observers.notify();
-      else observers.notify((request) => this.#renderValue(request, value));
+      else observers.notify((request, contentFormat) => this.#renderValue(request, value, contentFormat));
     }
   }
 
@@ -125,7 +125,7 @@ export class Resource {
   handle(now: Instant, incoming: IncomingRequest, params: unknown): void {
     const observers = this.#isRegistration(incoming) ? this.#observersOf(incoming, params) : undefined;
     const changeCount = observers?.changeCount;
-    const response = this.#respond(incoming, params, false);
+    const response = this.#respond(incoming, params);
     if (response instanceof Promise) {
       void response.then((late) => this.#answer(this.#host.now(), incoming, late, observers, changeCount));
     } else {
@@ -140,7 +140,7 @@ export class Resource {
     observers: Observers | undefined,
     changeCount: number | undefined,
   ): void {
-    const observation = observers?.register(now, incoming);
+    const observation = observers?.register(now, incoming, response);
     incoming.respond(now, response);
     // A change while the handler was at work: what it found is history already.
     if (observation !== undefined && observers?.changeCount !== changeCount) observers?.notifyOne(observation);
@@ -155,7 +155,7 @@ export class Resource {
     if (known !== undefined) return known;
     const observers = new Observers({
       now: () => this.#host.now(),
-      represent: (request) => this.#respond(request, params, true),
+      represent: (request, accept) => this.#respond(request, params, { accept }),
       handleUnobserved: () => this.#observersByPath.delete(path.text),
     });
     this.#observersByPath.set(path.text, observers);
@@ -163,13 +163,13 @@ export class Resource {
   }
 
   /** The response of the handler, or of the error that it threw. */
-  #respond(incoming: IncomingRequest, params: unknown, isNotification: boolean): Response | Promise<Response> {
+  #respond(incoming: IncomingRequest, params: unknown, notification?: Notification): Response | Promise<Response> {
     try {
-      const request = new ServerRequest(incoming, params, this.#host.media, isNotification);
+      const request = new ServerRequest(incoming, params, this.#host.media, notification);
       const handler = this.#handlerFor(request);
       const turn = this.#turnByPath.get(incoming.path.text);
       if (turn !== undefined && !isSafeMethod(incoming.code)) {
-        return turn.then(() => this.#respond(incoming, params, isNotification));
+        return turn.then(() => this.#respond(incoming, params, notification));
       }
       const response = hasPreconditions(incoming.options)
         ? this.#actConditionally(request, handler)
@@ -251,9 +251,9 @@ export class Resource {
     return renderResult(request, result, this.#host.media, this.#rendering);
   }
 
-  #renderValue(incoming: IncomingRequest, value: unknown): Response {
+  #renderValue(incoming: IncomingRequest, value: unknown, accept: number | undefined): Response {
     try {
-      const request = new ServerRequest(incoming, {}, this.#host.media, true);
+      const request = new ServerRequest(incoming, {}, this.#host.media, { accept });
       return renderResult(request, value, this.#host.media, this.#rendering);
     } catch (error) {
       return this.#fail(incoming, error);

@@ -7,23 +7,33 @@ import type { Media } from "../media/media.js";
 import { Format } from "../media/media-codec.js";
 import { UriQuery } from "./uri-query.js";
 
+/** What makes a request one for a notification. */
+export interface Notification {
+  /** The Content-Format that all notifications of the observation have (RFC 7641 4.2). */
+  readonly accept: number | undefined;
+}
+
 /** A request as a handler sees it. What its options say is read when it is asked for. */
 export class ServerRequest<Parameters = unknown> {
   /** The request as the endpoint gave it, for what is not found here. */
   readonly incoming: IncomingRequest;
   /** What the path pattern captured. */
   readonly params: Parameters;
-  /** Whether an observer is to be told, rather than a request answered (RFC 7641 4.2). */
-  readonly isNotification: boolean;
+  readonly #notification: Notification | undefined;
   readonly #media: Media;
   #query: UriQuery | undefined;
 
   /** For the server. */
-  constructor(incoming: IncomingRequest, params: Parameters, media: Media, isNotification: boolean) {
+  constructor(incoming: IncomingRequest, params: Parameters, media: Media, notification?: Notification) {
     this.incoming = incoming;
     this.params = params;
     this.#media = media;
-    this.isNotification = isNotification;
+    this.#notification = notification;
+  }
+
+  /** Whether an observer is to be told, rather than a request answered (RFC 7641 4.2). */
+  get isNotification(): boolean {
+    return this.#notification !== undefined;
   }
 
   get code(): number {
@@ -59,9 +69,9 @@ export class ServerRequest<Parameters = unknown> {
     return this.options.uint(Option.CONTENT_FORMAT);
   }
 
-  /** The Content-Format that the client wants. */
+  /** The Content-Format that the client wants, or got with the first notification. */
   get accept(): number | undefined {
-    return this.options.uint(Option.ACCEPT);
+    return this.#notification?.accept ?? this.options.uint(Option.ACCEPT);
   }
 
   /** The whole body, however many blocks it came in. */

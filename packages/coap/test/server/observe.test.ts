@@ -35,7 +35,8 @@ describe("observable resources (RFC 7641)", () => {
     expect(resource.observerCount).toBe(6);
     resource.notify();
     bench.network.runFor(100);
-    expect(asked).toEqual([undefined, Format.JSON]);
+    // Of those who did not say, the Content-Format that they got at first.
+    expect(asked).toEqual([Format.TEXT, Format.JSON]);
     expect(json.responses.map(summary)).toEqual(["2.05 Content 50 20", "2.05 Content 50 20"]);
   });
 
@@ -47,6 +48,27 @@ describe("observable resources (RFC 7641)", () => {
     resource.notify(21.5);
     bench.network.runFor(100);
     expect(responses.map(summary)).toEqual(["2.05 Content 0 20", "2.05 Content 0 21.5"]);
+  });
+
+  it("keep to the Content-Format of the first response, and end with 4.06 when they cannot (RFC 7641 4.2)", () => {
+    const bench = new ServerBench();
+    let value: unknown = "text";
+    const resource = bench.server.resource("/a", { get: () => value, isObservable: true });
+    const text = bench.send("/a", { observe: 0 });
+    bench.network.runFor(100);
+    value = 7;
+    resource.notify();
+    bench.network.runFor(100);
+    value = { only: "JSON" };
+    const json = bench.send("/a", { observe: 0 });
+    resource.notify();
+    bench.network.runFor(100);
+    value = "again";
+    resource.notify();
+    bench.network.runFor(100);
+    expect(text.responses.map(summary).slice(0, 2)).toEqual(["2.05 Content 0 text", "2.05 Content 0 7"]);
+    expect(text.responses.slice(2).map(({ code }) => code)).toEqual([Code.NOT_ACCEPTABLE]);
+    expect(json.responses.map(summary).at(-1)).toBe('2.05 Content 50 "again"');
   });
 
   it("tell those of one path, where a pattern stands for many", () => {

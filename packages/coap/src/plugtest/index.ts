@@ -1,0 +1,1 @@
+export { createPlugtestServer, type PlugtestOptions, type PlugtestServer } from "./plugtest-server.js";
