@@ -14,6 +14,8 @@ export interface MemoryDoorOptions {
   readonly limits?: Partial<MqttDoorOptions>;
   readonly exchange?: ExchangeOptions;
   readonly access?: Access;
+  /** False keeps no log, which costs most of the time of a long run. Default true. */
+  readonly hasLog?: boolean;
 }
 
 /** The MQTT door of a hub without sockets: its clients sit at the other end of a pair of transports in memory. */
@@ -24,7 +26,7 @@ export class MemoryDoor {
   /** The lines that were logged. */
   readonly log: Record<string, unknown>[] = [];
 
-  constructor({ limits, exchange, access }: MemoryDoorOptions = {}) {
+  constructor({ limits, exchange, access, hasLog = true }: MemoryDoorOptions = {}) {
     const options = { ...MQTT_DEFAULTS, ...limits };
     this.exchange = new Exchange({
       parseTopic: (bytes, start, end) =>
@@ -37,7 +39,10 @@ export class MemoryDoor {
       clock: new Clock(),
       metrics: this.metrics,
       // A line of the log is one JSON object.
-      log: pino({ level: "debug" }, { write: (line) => this.log.push(JSON.parse(line) as Record<string, unknown>) }),
+      log: pino(
+        { level: hasLog ? "debug" : "silent" },
+        { write: (line) => this.log.push(JSON.parse(line) as Record<string, unknown>) },
+      ),
       options,
     });
   }

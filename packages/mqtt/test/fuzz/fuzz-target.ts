@@ -15,8 +15,13 @@ export type OpenFuzzTarget = (version: ProtocolVersion, tally: FuzzTally) => Fuz
 export class FuzzTally {
   readonly #countByOutcome = new Map<string, number>();
 
-  count(outcome: string): void {
-    this.#countByOutcome.set(outcome, (this.#countByOutcome.get(outcome) ?? 0) + 1);
+  count(outcome: string, times = 1): void {
+    this.#countByOutcome.set(outcome, (this.#countByOutcome.get(outcome) ?? 0) + times);
+  }
+
+  /** Adds what another tally has counted. */
+  add(other: FuzzTally): void {
+    for (const [outcome, count] of other.#countByOutcome) this.count(outcome, count);
   }
 
   of(outcome: string): number {
