@@ -45,7 +45,7 @@ export class TopicTable {
    */
   constructor(parse: (bytes: Uint8Array, start: number, end: number) => string, capacity = 32_768) {
     const size = 2 ** Math.ceil(Math.log2(Math.max(WAYS, capacity)));
-    this.#slots = Array.from({ length: size }, () => undefined);
+    this.#slots = new Array<Topic | undefined>(size).fill(undefined);
     this.#setMask = size / WAYS - 1;
     this.#parse = parse;
   }

@@ -1,4 +1,5 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Transport } from "@isthmus/mqtt";
 import { formatAddress, WebSocketTransport } from "@isthmus/mqtt/transport-node";
@@ -22,17 +23,35 @@ export interface HttpListenerOptions extends Address {
 const SUBPROTOCOLS = ["mqtt", "mqttv3.1"];
 const WEB_SOCKET_PATH = "/mqtt";
 
-// An import statement would also load all that node:http offers by name, a fetch client and WebSockets of its own among
-// it: fourteen megabytes that a hub has no use for.
-const { createServer } = process.getBuiltinModule("node:http");
-
 /** Listens for HTTP: MQTT over WebSocket at `/mqtt` (section 6), `/livez`, `/readyz` and a start page. */
 export async function openHttpListener(
   options: HttpListenerOptions,
   handleConnection: (transport: Transport) => void,
 ): Promise<Listener> {
-  const server = createServer((request, response) => answer(options, request, response));
-  // Loaded with the first WebSocket: many hubs never see one.
+  // What speaks HTTP is loaded with the first connection: many hubs never see one, and it takes four megabytes.
+  let http: Server | undefined;
+  const listener = createServer((socket) => {
+    http ??= createHttpServer(options, handleConnection);
+    http.emit("connection", socket);
+  });
+  const bound = await listen(listener, options);
+  return {
+    url: `http://${bound}`,
+    close: async () => {
+      const closed = closeServer(listener);
+      http?.closeAllConnections();
+      http?.close();
+      await closed;
+    },
+  };
+}
+
+function createHttpServer(options: HttpListenerOptions, handleConnection: (transport: Transport) => void): Server {
+  // An import statement would also load all that node:http offers by name, a fetch client and WebSockets of its own
+  // among it: fourteen megabytes that a hub has no use for.
+  const http = process.getBuiltinModule("node:http");
+  const server = http.createServer((request, response) => answer(options, request, response));
+  // Loaded with the first WebSocket.
   let loading: Promise<WebSocketServer> | undefined;
   server.on("upgrade", (request, socket, head) => {
     const problem = checkUpgrade(options, request);
@@ -44,15 +63,7 @@ export async function openHttpListener(
     loading ??= createWebSocketServer(options.maximumMessageSize);
     upgrade(loading, request, socket, head, handleConnection).catch(() => socket.destroy());
   });
-  const bound = await listen(server, options);
-  return {
-    url: `http://${bound}`,
-    close: async () => {
-      const closed = closeServer(server);
-      server.closeAllConnections();
-      await closed;
-    },
-  };
+  return server;
 }
 
 async function upgrade(
