@@ -1,6 +1,6 @@
 // What sealing costs: times and sizes of wraps by suite and backend, messages per second, and the path over a broker.
 //
-//   node packages/smqtt/bench/smqtt.mjs [--quick] [--broker mqtt://127.0.0.1:1883]
+//   node packages/smqtt/bench/smqtt.mjs [--quick] [--only schemes|hpke|messages] [--broker mqtt://127.0.0.1:1883]
 //
 // Runs the built package (`tsc -b packages/smqtt`). Medians of CPU time, so that a machine that does other things too
 // tells the same; the path over a broker in wall time. Prints Markdown.
@@ -33,7 +33,9 @@ import {
 import { loadMclGroup } from "@isthmus/smqtt/mcl";
 import { nodeCrypto } from "@isthmus/smqtt/node";
 
-const { values: flags } = parseArgs({ options: { quick: { type: "boolean" }, broker: { type: "string" } } });
+const { values: flags } = parseArgs({
+  options: { quick: { type: "boolean" }, broker: { type: "string" }, only: { type: "string" } },
+});
 const coins = randomCoins(secureRandomBytes);
 const additionalData = secureRandomBytes(100);
 const NOW = Math.floor(Date.now() / 1000);
@@ -298,7 +300,8 @@ console.log(
     .map((l) => l.toFixed(1))
     .join(" ")}`,
 );
-await measureSchemes();
-await measureHpke();
-await measureMessages();
+const parts = { schemes: measureSchemes, hpke: measureHpke, messages: measureMessages };
+for (const [name, measure] of Object.entries(parts)) {
+  if ((flags.only ?? name) === name) await measure();
+}
 if (flags.broker !== undefined) await measureBroker(flags.broker);

@@ -180,6 +180,15 @@ describe("the envelope", async () => {
     const sealer = sealerOf(writer, "psk");
     const keys = await Promise.all(Array.from({ length: 10 }, async () => sealer.obtain(topic, undefined, now)));
     expect(new Set(keys).size).toBe(1);
+
+    // Also those that come while the wrap is made, one microtask after the other.
+    const late = sealerOf(writer, "psk");
+    const staggered = [late.obtain(topic, undefined, now)];
+    for (let i = 0; i < 200; i++) {
+      await Promise.resolve();
+      staggered.push(late.obtain(topic, undefined, now));
+    }
+    expect(new Set(await Promise.all(staggered)).size).toBe(1);
   });
 
   it("a countersigned key takes no message without its signature, nor with another's", async () => {

@@ -144,11 +144,11 @@ export class SecureClient {
   async publish(topic: string, payload: string | Uint8Array, options: SecurePublishOptions = {}): Promise<unknown> {
     const { qos = 0, retain = false, policy, contentType } = options;
     const bytes = typeof payload === "string" ? encodeUtf8(payload) : payload;
-    await this.#follow();
+    if (this.#following === undefined) await this.#follow();
     if (retain && bytes.length === 0) return this.#client.publish(topic, bytes, { qos, retain });
     const now = this.#now();
     const key = this.#sealer.current(topic, policy, now) ?? (await this.#sealer.obtain(topic, policy, now));
-    await this.#wraps.publish(key);
+    if (!this.#wraps.isPublished(key)) await this.#wraps.publish(key);
     const { inlineWrap = "retained" } = this.#options;
     const isInline = inlineWrap === "always" || (inlineWrap === "retained" && retain);
     const isPlain = !retain && !isInline && contentType === undefined;
@@ -169,10 +169,7 @@ export class SecureClient {
         const { keyId, inlineWrap } = this.#opener.inspect(payload);
         return this.#fetcher.fetch(keyId, inlineWrap);
       },
-      keyOf: ({ payload }) => {
-        const { keyId } = this.#opener.inspect(payload);
-        return { name: toHex(keyId), isKnown: this.#opener.hasKey(keyId) };
-      },
+      keyOf: ({ payload }) => toHex(this.#opener.inspect(payload).keyId),
       onRefused: (failure, topic) => onRefused?.(failure, topic),
       pendingLimitBytes,
     });

@@ -10,10 +10,10 @@ const MESSAGE_OVERHEAD_BYTES = 128;
 
 /** How a subscription opens what it gets. */
 export interface SubscriptionPort {
-  /** @throws OpenError. */
+  /** @throws OpenError, with `unknown-key` when its key has to be fetched first. */
   open(message: PlainMessage): SecureMessage;
-  /** The key that the message needs, and whether it is known. @throws OpenError for what is not sealed. */
-  keyOf(message: PlainMessage): { readonly name: string; readonly isKnown: boolean };
+  /** The name of the key that the message needs. @throws OpenError for what is not sealed. */
+  keyOf(message: PlainMessage): string;
   /** Gets that key. @returns why it could not. */
   fetchKey(message: PlainMessage): Promise<OpenFailure | undefined>;
   onRefused(failure: OpenFailure, topic: string): void;
@@ -73,12 +73,29 @@ export class SecureSubscription implements AsyncIterable<SecureMessage>, AsyncDi
   async #take(message: PlainMessage): Promise<void> {
     if (message.payload.length === 0) return; // a retained message was cleared: there is nothing to open
     try {
-      const { name, isKnown } = this.#port.keyOf(message);
-      // Behind those of the same key that still wait, even when it has just come.
-      if (isKnown && !this.#pendingByKey.has(name)) await this.#opened.push(this.#port.open(message));
-      else this.#hold(name, message);
+      const opened = this.#openNow(message);
+      if (opened !== undefined) await this.#opened.push(opened);
     } catch (cause) {
       this.#refuse(cause, message);
+    }
+  }
+
+  /** The opened message; undefined when it has to wait for its key. */
+  #openNow(message: PlainMessage): SecureMessage | undefined {
+    // Behind those of the same key that still wait, even when it has just come.
+    if (this.#pendingByKey.size > 0) {
+      const name = this.#port.keyOf(message);
+      if (this.#pendingByKey.has(name)) {
+        this.#hold(name, message);
+        return undefined;
+      }
+    }
+    try {
+      return this.#port.open(message);
+    } catch (cause) {
+      if (!(cause instanceof OpenError && cause.failure === "unknown-key")) throw cause;
+      this.#hold(this.#port.keyOf(message), message);
+      return undefined;
     }
   }
 

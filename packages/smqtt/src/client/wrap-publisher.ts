@@ -14,6 +14,7 @@ export class WrapPublisher {
   /** Seconds after its expiry that a wrap stays. */
   readonly #keepSeconds: number;
   readonly #publishedByKey = new WeakMap<ContentKey, Promise<void>>();
+  readonly #published = new WeakSet<ContentKey>();
   /** Topic of each own wrap on the broker, to when its key expires. */
   readonly #expiresByTopic = new Map<string, number>();
   #inventory: Promise<PlainSubscription> | undefined;
@@ -25,12 +26,18 @@ export class WrapPublisher {
     this.#keepSeconds = keepSeconds;
   }
 
+  /** Whether the broker is known to have the wrap of `key`. */
+  isPublished(key: ContentKey): boolean {
+    return this.#published.has(key);
+  }
+
   /** Resolves when the broker has the wrap of `key`. */
   async publish(key: ContentKey): Promise<void> {
     const published = this.#publishedByKey.get(key) ?? this.#publishOnce(key);
     this.#publishedByKey.set(key, published);
     try {
       await published;
+      this.#published.add(key);
     } catch (cause) {
       this.#publishedByKey.delete(key); // the next message tries again
       throw cause;

@@ -82,7 +82,6 @@ export class Sealer {
     const scope = suite.scope(publisher(), { topic, policy, time: now });
     const key = await this.#keyOfScope(scope, topic, policy, now);
     if (publisher().generation !== this.#generation) return this.obtain(topic, policy, now); // rotated meanwhile
-    this.#remember(this.#keyByScope, scope, key);
     this.#remember(this.#keyByTarget, targetName(topic, policy), key);
     return key;
   }
@@ -92,7 +91,14 @@ export class Sealer {
     if (known?.isUsable(now)) return known;
     const underWay = this.#renewalByScope.get(scope);
     if (underWay !== undefined) return underWay;
-    const renewal = this.#renew(topic, policy, now).finally(() => this.#renewalByScope.delete(scope));
+    const { generation } = this.#options.publisher();
+    const renewal = this.#renew(topic, policy, now)
+      .then((key) => {
+        // Before the renewal is forgotten: whoever comes in between finds one or the other.
+        if (generation === this.#generation) this.#remember(this.#keyByScope, scope, key);
+        return key;
+      })
+      .finally(() => this.#renewalByScope.delete(scope));
     this.#renewalByScope.set(scope, renewal);
     return renewal;
   }
