@@ -69,6 +69,11 @@ export class ClientExchange<P extends Peer>
     return this.#request.options?.uint(Option.OBSERVE) === 0;
   }
 
+  /** Random access (RFC 7959 2.4). */
+  get #asksForOneBlock(): boolean {
+    return decodeBlock(this.#request.options?.uint(Option.BLOCK2) ?? 0).number > 0;
+  }
+
   start(now: Instant): void {
     const { token } = this.#request;
     if (token === undefined) {
@@ -223,7 +228,7 @@ export class ClientExchange<P extends Peer>
     }
     this.#download?.stop(now);
     this.#download = undefined;
-    if (!hasMoreBlocks(message)) {
+    if (!hasMoreBlocks(message) || this.#asksForOneBlock) {
       this.#deliver(now, message, message.payload);
       return;
     }

@@ -29,8 +29,8 @@ export interface Endpoint extends Machine {
    *
    * On a connection `to` is its far end, whatever is passed.
    *
-   * @throws TypeError when the code is not a method, or an option that the endpoint itself sets (Block1, Block2
-   * beyond block 0, Size1, Request-Tag, Echo) is given.
+   * @throws TypeError when the code is not a method, or an option that the endpoint itself sets (Block1, Size1,
+   * Request-Tag) is given.
    */
   request(now: Instant, to: Address, request: Request, handler: ResponseHandler): OutgoingRequest;
 

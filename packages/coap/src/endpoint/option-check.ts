@@ -1,7 +1,7 @@
 import { Option, optionDefinition, optionName } from "../codec/option-definitions.js";
 import type { Options } from "../codec/options.js";
 
-/** Options of a request that this endpoint or the upper layer acts on, beyond those of {@link requestOptions}. */
+/** Critical options of a request that this endpoint or the upper layer acts on. */
 const requestOptions = [
   Option.IF_MATCH,
   Option.URI_HOST,

@@ -7,8 +7,8 @@ export interface Request {
   /** A method. */
   readonly code: number;
   /**
-   * Uri-Path, Uri-Query, Accept ... With Observe 0 the request stays open and yields notifications; Block2 of block 0
-   * proposes a block size (RFC 7959 2.4).
+   * Uri-Path, Uri-Query, Accept ... With Observe 0 the request stays open and yields notifications. Block2 of block 0
+   * proposes a block size (RFC 7959 2.4); of a later block it asks for that block alone.
    */
   readonly options?: Options;
   /** The whole body, of any length: the endpoint cuts it into blocks. It must not change until the end. */

@@ -103,6 +103,14 @@ describe("No-Response (RFC 7967 2.1)", () => {
     expect(seen).toEqual(answered);
   });
 
+  test("2.31 is never suppressed: the next block would not come", () => {
+    const ladder = new Lockstep({ handler });
+    ladder.receive("NON 0001 PUT #01 /ok 1:0/1/16 no-response=26 [16]");
+    ladder.expectSent("NON $m 2.31 #01 1:0/1/16");
+    ladder.receive("NON 0002 PUT #01 /ok 1:1/0/16 no-response=26 [3]");
+    ladder.expectSilence();
+  });
+
   test("a Confirmable request is acknowledged all the same", () => {
     const ladder = new Lockstep({ handler });
     ladder.receive("CON 0001 POST #01 /ok no-response=2");

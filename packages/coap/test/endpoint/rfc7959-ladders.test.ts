@@ -287,6 +287,17 @@ describe("the client side of the figures of RFC 7959", () => {
     expect(outcome.responses[0]?.payload).toEqual(body(128));
   });
 
+  test("2.4: a request for a later block gets that block alone", () => {
+    const ladder = new Lockstep();
+    const outcome = new Outcome();
+    const options = status.with(Option.BLOCK2, (3 << 4) | 2);
+    ladder.endpoint.request(ladder.now, far, { code: Code.GET, options }, outcome);
+    ladder.expectSent("CON $a GET #$t /status 2:3/0/64");
+    ladder.receive("ACK $a 2.05 #$t 2:3/1/64 [64]");
+    expect(outcome.responses[0]?.payload).toEqual(body(64, 192));
+    ladder.expectSilence();
+  });
+
   test("figure 5: a lost request for a block is sent again", () => {
     const ladder = new Lockstep({ parameters: { ackRandomFactor: 1 } });
     const outcome = new Outcome();
