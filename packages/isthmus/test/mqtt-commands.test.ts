@@ -270,9 +270,9 @@ describe.skipIf(!isComplete)("isthmus pub, sub and rr beside mosquitto's program
       for (const program of ["isthmus", "mosquitto"] as const) {
         const running = run[program]("sub", [...port, "-t", topic, ...args]);
         await running.printed(SUBSCRIBED);
-        for (const publication of publications(topic)) {
+        for (const [index, publication] of publications(topic).entries()) {
           await publish(publication);
-          await new Promise((resolve) => setTimeout(resolve, 30));
+          await running.printed(new RegExp(`(received PUBLISH[^]*){${index + 1}}`));
         }
         results.push(normalized(await running));
       }

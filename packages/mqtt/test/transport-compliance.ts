@@ -136,30 +136,32 @@ export function describeTransport(
       }),
     );
 
-    it.runIf(canPauseNetwork)(
-      "is congested by a reader that pauses, and drains once it reads on",
-      withPair(async (left, right, heard) => {
-        openBoth(left, right, heard);
-        right.pause();
-        const chunk = new Uint8Array(256 * 1024);
-        let sent = 0;
-        let isFree = true;
-        // More than the kernel's buffers of a loopback connection can hold.
-        for (let i = 0; i < 80; i++) {
-          isFree = left.write(chunk);
-          sent += chunk.length;
-          if (!isFree) await macrotask();
-        }
-        expect(isFree).toBe(false);
-        expect(left.bufferedBytes).toBeGreaterThan(chunk.length);
-        const drainsBefore = heard.left.drainCount;
-        right.resume();
-        await heard.left.until(({ drainCount }) => drainCount > drainsBefore);
-        await heard.right.until(({ chunks }) => chunks.reduce((sum, { length }) => sum + length, 0) === sent);
-        expect(left.bufferedBytes).toBe(0);
-        expect(left.write(bytesOf("more"))).toBe(true);
-      }),
-    );
+    if (canPauseNetwork) {
+      it(
+        "is congested by a reader that pauses, and drains once it reads on",
+        withPair(async (left, right, heard) => {
+          openBoth(left, right, heard);
+          right.pause();
+          const chunk = new Uint8Array(256 * 1024);
+          let sent = 0;
+          let isFree = true;
+          // More than the kernel's buffers of a loopback connection can hold.
+          for (let i = 0; i < 80; i++) {
+            isFree = left.write(chunk);
+            sent += chunk.length;
+            if (!isFree) await macrotask();
+          }
+          expect(isFree).toBe(false);
+          expect(left.bufferedBytes).toBeGreaterThan(chunk.length);
+          const drainsBefore = heard.left.drainCount;
+          right.resume();
+          await heard.left.until(({ drainCount }) => drainCount > drainsBefore);
+          await heard.right.until(({ chunks }) => chunks.reduce((sum, { length }) => sum + length, 0) === sent);
+          expect(left.bufferedBytes).toBe(0);
+          expect(left.write(bytesOf("more"))).toBe(true);
+        }),
+      );
+    }
 
     it(
       "delivers nothing more once paused",
