@@ -19,7 +19,7 @@ export interface ExchangeOptions {
   readonly topicCacheSize?: number;
   /** Retained messages kept at the most; a new topic beyond it is delivered but not retained. Default 1,000,000. */
   readonly maxRetainedMessages?: number;
-  /** Bytes of retained payloads kept at the most. Default 256 MiB. */
+  /** Bytes of retained messages kept at the most: topics, payloads and properties. Default 256 MiB. */
   readonly maxRetainedBytes?: number;
   /** Called with each message that the limits kept from being retained. */
   readonly onRetainedRefused?: (message: Message) => void;
@@ -141,12 +141,12 @@ export class Exchange {
 
   #isRoomFor(message: Message): boolean {
     const { maxRetainedMessages, maxRetainedBytes } = this.#options;
-    const { size, payloadBytes } = this.retained;
+    const { size, sizeBytes } = this.retained;
     // The common case first: no look-up of what would be replaced.
-    if (size < maxRetainedMessages && payloadBytes + message.payloadBytes <= maxRetainedBytes) return true;
+    if (size < maxRetainedMessages && sizeBytes + message.sizeBytes <= maxRetainedBytes) return true;
     const replaced = this.retained.get(message.topic);
     if (replaced === undefined) return false;
-    return payloadBytes - replaced.payloadBytes + message.payloadBytes <= maxRetainedBytes;
+    return sizeBytes - replaced.sizeBytes + message.sizeBytes <= maxRetainedBytes;
   }
 }
 

@@ -46,6 +46,8 @@ export interface Message {
   readonly expiresAt: number;
   /** Bytes of the payload. */
   readonly payloadBytes: number;
+  /** Bytes that keeping it takes, as limits count them: topic, payload and properties. */
+  readonly sizeBytes: number;
   /** Number in the message log; 0 while it is not stored. Set by the log alone. */
   sequence: number;
   /** This message, or an equal one that owns its bytes. */
@@ -72,6 +74,12 @@ export function createMessage(init: MessageInit): Message {
   return new OwnedMessage(init);
 }
 
+function sizeOfProperties({ contentType, responseTopic, correlationData, userProperties }: MessageProperties): number {
+  let size = (contentType?.length ?? 0) + (responseTopic?.length ?? 0) + (correlationData?.length ?? 0);
+  for (const [name, value] of userProperties ?? []) size += name.length + value.length;
+  return size;
+}
+
 class OwnedMessage implements Message {
   readonly topic: string;
   readonly payload: Uint8Array;
@@ -96,6 +104,10 @@ class OwnedMessage implements Message {
 
   get payloadBytes(): number {
     return this.payload.length;
+  }
+
+  get sizeBytes(): number {
+    return this.topic.length + this.payload.length + sizeOfProperties(this.properties ?? {});
   }
 
   detach(): Message {

@@ -9,16 +9,16 @@ import type { Message } from "./message.js";
 export class RetainedTable {
   readonly #root = new TopicNode();
   #size = 0;
-  #payloadBytes = 0;
+  #sizeBytes = 0;
 
   /** Number of retained messages. */
   get size(): number {
     return this.#size;
   }
 
-  /** Bytes of all retained payloads. */
-  get payloadBytes(): number {
-    return this.#payloadBytes;
+  /** Bytes of all retained messages, see {@link Message.sizeBytes}. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
   }
 
   get(topic: string): Message | undefined {
@@ -34,8 +34,8 @@ export class RetainedTable {
     let node = this.#root;
     for (const level of message.topic.split("/")) node = node.child(level) ?? node.addChild(level);
     if (node.message === undefined) this.#size++;
-    else this.#payloadBytes -= node.message.payloadBytes;
-    this.#payloadBytes += message.payloadBytes;
+    else this.#sizeBytes -= node.message.sizeBytes;
+    this.#sizeBytes += message.sizeBytes;
     node.message = message;
   }
 
@@ -44,7 +44,7 @@ export class RetainedTable {
     const removed = removeBelow(this.#root, topic.split("/"), 0);
     if (removed === undefined) return undefined;
     this.#size--;
-    this.#payloadBytes -= removed.payloadBytes;
+    this.#sizeBytes -= removed.sizeBytes;
     return removed;
   }
 

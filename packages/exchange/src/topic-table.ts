@@ -25,6 +25,9 @@ export class Topic {
   }
 }
 
+/** A longer name is not remembered: the table would hold gigabytes of such. */
+const LONGEST_REMEMBERED_BYTES = 1024;
+
 /** Topics that share a place in the table. */
 const WAYS = 4;
 
@@ -67,7 +70,7 @@ export class TopicTable {
       return known;
     }
     const topic = new Topic(this.#parse(bytes, start, end), bytes.slice(start, end));
-    slots[Math.min(slot, last)] = topic;
+    if (topic.bytes.length <= LONGEST_REMEMBERED_BYTES) slots[Math.min(slot, last)] = topic;
     return topic;
   }
 }

@@ -183,15 +183,33 @@ describe("retained messages", () => {
 
   test("the limit of bytes counts what a replaced message gives back", () => {
     const onRetainedRefused = vi.fn<(message: Message) => void>();
-    const exchange = new Exchange({ maxRetainedBytes: 10, onRetainedRefused });
+    // A byte of it is the topic's.
+    const exchange = new Exchange({ maxRetainedBytes: 11, onRetainedRefused });
     publish(exchange, "a", { retain: true, payload: new Uint8Array(6) });
     publish(exchange, "b", { retain: true, payload: new Uint8Array(5) });
     expect(retained(exchange)).toEqual(["a"]);
     publish(exchange, "a", { retain: true, payload: new Uint8Array(10) });
-    expect(exchange.retained.payloadBytes).toBe(10);
+    expect(exchange.retained.sizeBytes).toBe(11);
     publish(exchange, "a", { retain: true, payload: new Uint8Array(11) });
-    expect(exchange.retained.payloadBytes).toBe(10);
+    expect(exchange.retained.sizeBytes).toBe(11);
     expect(onRetainedRefused).toHaveBeenCalledTimes(2);
+  });
+
+  test("the limit of bytes counts topics and properties, not payloads alone", () => {
+    const onRetainedRefused = vi.fn<(message: Message) => void>();
+    const exchange = new Exchange({ maxRetainedBytes: 1000, onRetainedRefused });
+    const payload = new Uint8Array(1);
+    publish(exchange, "x".repeat(1000), { retain: true, payload });
+    for (const properties of [
+      { contentType: "x".repeat(1000) },
+      { responseTopic: "x".repeat(1000) },
+      { correlationData: new Uint8Array(1000) },
+      { userProperties: [["k", "x".repeat(1000)]] },
+    ] as const) {
+      publish(exchange, "a", { retain: true, payload, properties });
+    }
+    expect(retained(exchange)).toEqual([]);
+    expect(onRetainedRefused).toHaveBeenCalledTimes(5);
   });
 
   test("what is refused is delivered all the same", () => {

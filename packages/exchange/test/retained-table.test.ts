@@ -37,7 +37,7 @@ describe("any series of setting and deleting", () => {
             }
             expect(table.get(topic)).toBe(model.get(topic));
             expect(table.size).toBe(model.size);
-            expect(table.payloadBytes).toBe([...model.values()].reduce((sum, each) => sum + each.payloadBytes, 0));
+            expect(table.sizeBytes).toBe([...model.values()].reduce((sum, each) => sum + each.sizeBytes, 0));
           }
           for (const filter of filters) {
             const expected = [...model.keys()].filter((topic) => naiveMatches(filter, topic)).sort();

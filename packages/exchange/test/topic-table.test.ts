@@ -45,6 +45,14 @@ describe("TopicTable", () => {
     expect(again.filter((topic, i) => topic === topics[i]).length).toBeLessThanOrEqual(4);
   });
 
+  test("does not remember names of kilobytes: thousands of them would fill the memory", () => {
+    const table = new TopicTable(decodeUtf8);
+    const [short, long] = ["x".repeat(1024), "x".repeat(1025)];
+    expect(intern(table, short)).toBe(intern(table, short));
+    expect(intern(table, long)).not.toBe(intern(table, long));
+    expect(intern(table, long).name).toBe(long);
+  });
+
   test("remembers most of as many topics as it has slots", () => {
     const table = new TopicTable(decodeUtf8, 1024);
     const names = Array.from({ length: 256 }, (_, i) => `site${i % 7}/device${i}/temperature`);

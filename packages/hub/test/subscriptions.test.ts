@@ -280,6 +280,22 @@ describe("a subscriber that takes retained messages slowly", () => {
     expect((await publications(client)).length).toBeLessThanOrEqual(1);
   });
 
+  test("may have asked for them with very many filters, and take all of these back", async () => {
+    const door = new MemoryDoor({ limits: { congestionBytes: 100 } });
+    hub = door;
+    const filters = Array.from({ length: 40_000 }, (_, i) => `t/${i}`);
+    const publisher = await door.connect();
+    for (const filter of filters.slice(0, 1000))
+      publisher.send(publishPacket(filter, "x".repeat(200), { retain: true }));
+    await publisher.settle();
+    const client = await door.connect({ properties: { receiveMaximum: 1 } });
+    await client.subscribe(filters, { qos: 1 });
+    client.send({ type: "unsubscribe", packetIdentifier: 5, topicFilters: filters });
+    expect((await client.first("unsuback")).reasonCodes).toHaveLength(40_000);
+    await client.settle();
+    expect(await client.settle()).toEqual([]);
+  });
+
   test("gets the rest of them when it comes back to its session", async () => {
     const door = new MemoryDoor();
     hub = door;

@@ -300,7 +300,8 @@ describe("what waits", () => {
 
   test.each([
     ["messages", { maxQueuedMessages: 2 }],
-    ["bytes", { maxQueuedBytes: 21 }],
+    // A byte of each is the topic's.
+    ["bytes", { maxQueuedBytes: 23 }],
   ])("is limited by %s: what comes too much is dropped and told", (_name, options) => {
     const ladder = new SessionLadder(options);
     ladder.offer(1, ...["a", "b", "c"].map((name) => testMessage(name, { payloadBytes: 10 })));
@@ -310,6 +311,17 @@ describe("what waits", () => {
     ladder.session.detach();
     ladder.offer(1, testMessage("d", { payloadBytes: 10 }), testMessage("e", { payloadBytes: 10 }));
     expect(ladder.session.waitingCount).toBe(2);
+  });
+
+  test("counts with its topic and properties, not its payload alone", () => {
+    const ladder = new SessionLadder({ maxQueuedBytes: 1000 });
+    ladder.offer(1, testMessage("x".repeat(1000)));
+    ladder.offer(1, testMessage("a", { propertyBytes: new Uint8Array(1000) }));
+    ladder.offer(1, testMessage("b"));
+    expect(ladder.session.waitingCount).toBe(1);
+    expect(ladder.session.fill).toBe(0.002);
+    ladder.attach();
+    expect(ladder.session.fill).toBe(0);
   });
 
   test("expires: it is dropped when its turn comes too late [MQTT-3.3.2-5]", () => {

@@ -41,7 +41,7 @@ export interface SessionObserver<M extends Publication> {
 export interface ServerSessionOptions {
   /** Messages that may wait beside those in flight. */
   readonly maxQueuedMessages: number;
-  /** Bytes of payload that may wait. */
+  /** Bytes of topics, payloads and properties that may wait. */
   readonly maxQueuedBytes: number;
   /** Messages in flight at the most, whatever the client's Receive Maximum allows. */
   readonly maxInFlight: number;
@@ -164,7 +164,7 @@ export class ServerSession<M extends Publication> {
     while (this.#resendCount === 0 && this.#window.size < this.#windowLimit && link.canSend()) {
       const entry = this.#waiting.shift();
       if (entry === undefined) return;
-      this.#waitingBytes -= payloadBytes(entry);
+      this.#waitingBytes -= sizeOf(entry);
       if (entry.message.expiresAt <= now) this.#drop(entry, "expired");
       else this.#send(entry, link, now);
     }
@@ -270,7 +270,7 @@ export class ServerSession<M extends Publication> {
 
   #wait(entry: OutboundEntry<M>): boolean {
     const { maxQueuedMessages, maxQueuedBytes } = this.#options;
-    if (this.#waiting.length >= maxQueuedMessages || this.#waitingBytes + payloadBytes(entry) > maxQueuedBytes) {
+    if (this.#waiting.length >= maxQueuedMessages || this.#waitingBytes + sizeOf(entry) > maxQueuedBytes) {
       this.#observer.handleDropped(entry.message, "queue-full");
       return false;
     }
@@ -281,7 +281,7 @@ export class ServerSession<M extends Publication> {
 
   #push(entry: OutboundEntry<M>): void {
     this.#waiting.push(entry);
-    this.#waitingBytes += payloadBytes(entry);
+    this.#waitingBytes += sizeOf(entry);
   }
 
   #send(entry: OutboundEntry<M>, link: SessionLink, now: number): void {
@@ -378,6 +378,7 @@ export class ServerSession<M extends Publication> {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-function payloadBytes<M extends Publication>({ message }: OutboundEntry<M>): number {
-  return message.payloadEnd - message.payloadStart;
+function sizeOf<M extends Publication>({ message }: OutboundEntry<M>): number {
+  const { topicBytes, propertyBytes, payloadStart, payloadEnd } = message;
+  return topicBytes.length + propertyBytes.length + payloadEnd - payloadStart;
 }

@@ -67,6 +67,10 @@ export class MqttMessage implements Message, Publication {
     return this.payloadEnd - this.payloadStart;
   }
 
+  get sizeBytes(): number {
+    return this.topicBytes.length + this.payloadBytes + this.propertyBytes.length;
+  }
+
   get properties(): MessageProperties | undefined {
     const properties = decodeProperties(this.propertyBytes, 0, this.propertyBytes.length, "publish");
     if (properties === undefined) return undefined;

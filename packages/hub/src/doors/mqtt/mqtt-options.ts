@@ -16,7 +16,7 @@ export interface MqttDoorOptions {
   readonly maxInFlight: number;
   /** QoS 1 and 2 messages that wait for one client, beside those in flight. Default 10,000. */
   readonly maxQueuedMessages: number;
-  /** Bytes of payload that wait for one client. Default 64 MiB. */
+  /** Bytes of topics, payloads and properties that wait for one client. Default 64 MiB. */
   readonly maxQueuedBytes: number;
   /** Unsent bytes at which publishers wait for a client. Default 256 KiB. */
   readonly congestionBytes: number;

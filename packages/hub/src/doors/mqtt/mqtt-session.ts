@@ -1,6 +1,6 @@
 import type { Delivery, FrameRun, Message, Origin, Receiver, Subscription } from "@isthmus/exchange";
 import type { QoS } from "@isthmus/mqtt/codec";
-import { type DropReason, OutboundEntry, ServerSession, type SessionObserver } from "@isthmus/mqtt/session";
+import { type DropReason, Fifo, OutboundEntry, ServerSession, type SessionObserver } from "@isthmus/mqtt/session";
 import type { Congestible } from "./back-pressure.js";
 import type { MqttConnection } from "./mqtt-connection.js";
 import type { MqttDoor } from "./mqtt-door.js";
@@ -11,7 +11,11 @@ import type { SessionJournal } from "./session-journal.js";
 export interface Backlog {
   readonly messages: Iterator<Message>;
   readonly subscription: Subscription;
+  /** True when the rest is no longer wanted. */
+  isDropped: boolean;
 }
+
+const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /** How full the queue of a client is when its publishers are made to wait, and when they are let go on. */
 const HOLD_FILL = 1 / 2;
@@ -33,7 +37,9 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
   isHolding = false;
   connection: MqttConnection | undefined;
   readonly #door: MqttDoor;
-  #backlogs: Backlog[] = [];
+  /** Made when first needed, as the map is: most sessions never need them. */
+  #backlogs: Fifo<Backlog> | undefined;
+  #backlogBySubscription: Map<Subscription, Backlog> | undefined;
 
   constructor(clientId: string, door: MqttDoor) {
     this.clientId = clientId;
@@ -76,13 +82,15 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
 
   /** Sends the retained messages that match a new subscription, as fast as the client takes them. */
   deliverRetained(backlog: Backlog): void {
-    this.#backlogs.push(backlog);
+    (this.#backlogs ??= new Fifo()).push(backlog);
+    (this.#backlogBySubscription ??= new Map()).set(backlog.subscription, backlog);
     this.#pumpBacklogs();
   }
 
   /** The retained messages that `subscription` is still to get are no longer wanted. */
   dropBacklog(subscription: Subscription): void {
-    this.#backlogs = this.#backlogs.filter((backlog) => backlog.subscription !== subscription);
+    const backlog = this.#backlogBySubscription?.get(subscription);
+    if (backlog !== undefined) backlog.isDropped = true;
   }
 
   /** The client can take more: goes on with what waits. */
@@ -197,11 +205,12 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
 
   #pumpBacklogs(): void {
     while (this.connection?.isRoomy === true && this.flow.waitingCount === 0) {
-      const [backlog] = this.#backlogs;
+      const backlog = this.#backlogs?.peek();
       if (backlog === undefined) return;
-      const next = backlog.messages.next();
+      const next = backlog.isDropped ? DONE : backlog.messages.next();
       if (next.done === true) {
-        this.#backlogs.shift();
+        this.#backlogs?.shift();
+        this.#backlogBySubscription?.delete(backlog.subscription);
         continue;
       }
       const { qos, identifier, noLocal } = backlog.subscription;

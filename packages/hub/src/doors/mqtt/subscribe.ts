@@ -47,7 +47,8 @@ export function subscribe(
     session.journal?.saveSubscription(session, request.topicFilter, subscription);
     if (wantsRetained(request, subscription, known !== undefined)) {
       if (known !== undefined) session.dropBacklog(known);
-      backlogs.push({ messages: door.exchange.retainedMatching(parsed.filter, door.clock.epoch), subscription });
+      const messages = door.exchange.retainedMatching(parsed.filter, door.clock.epoch);
+      backlogs.push({ messages, subscription, isDropped: false });
     }
     return qos;
   });
