@@ -1,4 +1,4 @@
-import { fromHex } from "@isthmus/bytes";
+import { concatBytes, fromHex } from "@isthmus/bytes";
 import { encodePacket, type Packet, type ProtocolVersion, ReasonCode } from "@isthmus/mqtt/codec";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MemoryDoor } from "./memory-door.js";
@@ -148,6 +148,21 @@ describe("packets that make no sense", () => {
     client.sendBytes(fromHex("0000"));
     client.send(publishPacket("alive", "no"));
     await client.closed;
+  });
+
+  test("DISCONNECT is the last that a client hears, also of what it published itself [MQTT-3.14.4-1]", async () => {
+    const client = await door.connect();
+    await client.subscribe("mine");
+    client.sendBytes(
+      concatBytes([
+        encodePacket(publishPacket("mine", "1"), 5),
+        encodePacket(publishPacket("mine", "2"), 5),
+        fromHex("0000"),
+      ]),
+    );
+    expect((await client.next())?.type).toBe("disconnect");
+    await client.closed;
+    expect(await client.next()).toBeUndefined();
   });
 
   test("no packet before CONNECT is answered", async () => {

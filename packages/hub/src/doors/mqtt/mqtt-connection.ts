@@ -300,7 +300,8 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   }
 
   handleFailure(failure: ConnectionFailure): void {
-    // What came in before the error came in before the will is due.
+    // What came in before the error came in before the will is due; the client itself has been told goodbye.
+    this.session?.detach();
     this.#publishRun();
     this.#door.handleFailed(this, failure);
     this.#close();
