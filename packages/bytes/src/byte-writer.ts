@@ -41,6 +41,15 @@ export class ByteWriter {
     return this;
   }
 
+  /** Replaces four bytes that were written before, as a length that is known only now. @throws RangeError */
+  replaceUint32(offset: number, value: number): this {
+    checkUnsigned(value, 0xffff_ffff);
+    if (offset < 0 || offset + 4 > this.#length) throw new RangeError(`${offset} is not within what was written`);
+    writeUint16(this.#bytes, offset, value >>> 16);
+    writeUint16(this.#bytes, offset + 2, value & 0xffff);
+    return this;
+  }
+
   append(bytes: Uint8Array): this {
     const at = this.#grow(bytes.length);
     this.#bytes.set(bytes, at);

@@ -83,6 +83,13 @@ describe("ByteReader and ByteWriter", () => {
     expect(toHex(new ByteWriter().uint32(0x8000_0001).view())).toBe("80000001");
   });
 
+  it("a length can be written when what it counts has been", () => {
+    const writer = new ByteWriter(1).uint8(1).uint32(0).append(fromHex("aabbcc"));
+    expect(toHex(writer.replaceUint32(1, 0x8000_0003).view())).toBe("0180000003aabbcc");
+    expect(() => writer.replaceUint32(5, 0)).toThrow(RangeError);
+    expect(() => writer.replaceUint32(-1, 0)).toThrow(RangeError);
+  });
+
   it("a run that is taken shares memory with its source", () => {
     const bytes = fromHex("00112233");
     const taken = new ByteReader(bytes, 1).take(2);
