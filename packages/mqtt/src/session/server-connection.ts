@@ -32,7 +32,7 @@ export interface ServerConnectionOwner {
   handleAuth(packet: AuthPacket): void;
   /** The client takes its leave; nothing is read after it. */
   handleDisconnect(packet: DisconnectPacket): void;
-  /** The connection has failed and is to be closed once the outbox has left. */
+  /** The connection has failed and is to be closed once the outbox has left, with the last word that is put in next. */
   handleFailure(failure: ConnectionFailure): void;
   /** Something was put into the outbox. */
   scheduleFlush(): void;
@@ -271,6 +271,9 @@ export class ServerConnection implements Machine, FrameSink {
   #fail({ reasonCode, message }: MqttProtocolError): void {
     const state = this.#state;
     if (state === "closed") return;
+    this.#state = "closed";
+    // What the owner has still to say comes first: DISCONNECT is the last packet. [MQTT-3.14.4-1]
+    this.#owner.handleFailure({ reasonCode, message });
     const properties = { reasonString: toReasonString(message) };
     if (state === "open" && this.version === 5) {
       this.send({ type: "disconnect", reasonCode: wordOf("disconnect", reasonCode), properties });
@@ -279,8 +282,6 @@ export class ServerConnection implements Machine, FrameSink {
       // Where the older versions have no word for it, closing must do.
       if (code !== undefined) this.send({ type: "connack", sessionPresent: false, reasonCode: code, properties });
     }
-    this.#state = "closed";
-    this.#owner.handleFailure({ reasonCode, message });
   }
 
   #encode(packet: Exclude<Packet, { readonly type: "publish" }>): Uint8Array | undefined {

@@ -300,8 +300,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   }
 
   handleFailure(failure: ConnectionFailure): void {
-    // What came in before the error came in before the will is due; the client itself has been told goodbye.
-    this.session?.detach();
+    // What came in before the error came in before the will is due.
     this.#publishRun();
     this.#door.handleFailed(this, failure);
     this.#close();
