@@ -16,8 +16,8 @@ export const UNKNOWN_ENTRY: EntryId = -1;
 
 const NO_REPLY = -1;
 const OVERWRITTEN = Number.NEGATIVE_INFINITY;
-const INITIAL_ENTRIES = 256;
-const INITIAL_REPLY_BYTES = 4_096;
+const INITIAL_ENTRIES = 64;
+const INITIAL_REPLY_BYTES = 1_024;
 
 /**
  * Remembers which messages came, by peer and message id, and what they were answered with (RFC 7252 4.5).

@@ -19,13 +19,13 @@ interface Entry {
  * Each path has one place, given by its hash, and takes it from the one that had it: bounded, with nothing to evict.
  */
 export class UriPathTable {
-  readonly #places: (Entry | undefined)[];
+  /** Grows at its first use: endpoints that only ask never find a path. */
+  readonly #places: (Entry | undefined)[] = [];
   readonly #mask: number;
 
   /** @param places how many paths are remembered at most; a power of two. */
   constructor(places: number) {
     if (places < 1 || (places & (places - 1)) !== 0) throw new RangeError(`${places} places are not a power of two`);
-    this.#places = Array.from<Entry | undefined>({ length: places });
     this.#mask = places - 1;
   }
 
@@ -36,11 +36,17 @@ export class UriPathTable {
     const place = hashPath(options, first, end) & this.#mask;
     const entry = this.#places[place];
     if (entry !== undefined && isSamePath(entry.key, options, first, end)) return entry.path;
+    this.#fill();
     const segments = Object.freeze(options.texts(Option.URI_PATH));
     const path: UriPath = { segments, text: formatUriPath(segments) };
     const key = pathKey(options, first, end);
     if (key.length <= MAX_PATH_BYTES) this.#places[place] = { path, key };
     return path;
+  }
+
+  /** An array without holes, which is the faster kind. */
+  #fill(): void {
+    while (this.#places.length <= this.#mask) this.#places.push(undefined);
   }
 }
 

@@ -71,7 +71,7 @@ function tolerance(probability: number): number {
   return 4 * Math.sqrt((probability * (1 - probability)) / seeds);
 }
 
-describe(`over a network that loses 40 % each way, ${seeds} seeds`, () => {
+describe(`over a network that loses 40 % each way, ${seeds} seeds`, { timeout: 180_000 }, () => {
   test("the client gives up as often as computed, and nothing is handled twice", () => {
     const tally = simulate(0.4, 0);
     // A transmission is answered when neither it nor the answer is lost; there are five (RFC 7252 4.8).
