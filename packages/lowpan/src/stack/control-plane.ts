@@ -245,7 +245,7 @@ export class ControlPlane implements Machine {
         : { root: { ...rplRoot, dodagId: addressOnPrefix(borderRouter.prefix, address) } };
     return new RplRouter({ ...(rpl === false ? {} : rpl), ...root }, metrics, random, {
       sendRpl: (now, destination, message) =>
-        this.#output.send(now, this.linkLocal, destination ?? parseAddress(ALL_RPL_NODES), ON_LINK_HOP_LIMIT, message),
+        this.#output.send(now, this.linkLocal, destination ?? ALL_RPL_NODES, ON_LINK_HOP_LIMIT, message),
       ownTargets: () => [...this.#addresses, ...(this.#router?.registeredAddresses ?? [])],
       dioOptions: () => this.#information.prefixes.map((prefix) => rplPrefix(prefix)),
       handleParent: (_now, parent) => {
@@ -328,7 +328,7 @@ export class ControlPlane implements Machine {
     const isUnknown = isUnspecified(source);
     if (!isUnknown && isLinkLocal(source)) this.#neighbors.learn(source, linkAddress);
     // RFC 4861 7.2.4: who has no address yet is answered so that all hear.
-    this.#sendOnLink(now, message.target, isUnknown ? parseAddress(ALL_NODES) : source, {
+    this.#sendOnLink(now, message.target, isUnknown ? ALL_NODES : source, {
       type: "neighbor-advertisement",
       isRouter: this.#router !== undefined,
       isSolicited: !isUnknown,
@@ -378,8 +378,8 @@ export class ControlPlane implements Machine {
   }
 }
 
-const ALL_NODES = "ff02::1";
-const ALL_RPL_NODES = "ff02::1a";
+const ALL_NODES = parseAddress("ff02::1");
+const ALL_RPL_NODES = parseAddress("ff02::1a");
 
 function linkAddressIn(options: readonly NdOption[]): LinkAddress | undefined {
   for (const option of options) if (option.type === "source-link-address") return option.address;

@@ -76,7 +76,7 @@ export class LowpanNode implements NodeMachine {
     this.#control = new ControlPlane(options, this.contexts, this.#metrics, {
       send: (now, source, destination, hopLimit, message) =>
         this.#sendPacket(now, encodeIcmpv6Packet({ source, destination, hopLimit }, message)),
-      emit: (event) => this.#events.push(event),
+      emit: (event) => this.#handleControlEvent(event),
     });
     this.join(parseAddress("ff02::1"));
     if (options.role !== "host") this.join(parseAddress("ff02::2"));
@@ -231,11 +231,12 @@ export class LowpanNode implements NodeMachine {
 
   #isForUs(destination: Ipv6Address): boolean {
     if (!isMulticast(destination)) return this.#control.isOwn(destination);
-    return this.#groups.has(addressKey(destination)) || this.#isSolicitedNode(destination);
+    return this.#groups.has(addressKey(destination));
   }
 
-  #isSolicitedNode(group: Ipv6Address): boolean {
-    return this.addresses.some((address) => addressKey(solicitedNodeAddress(address)) === addressKey(group));
+  #handleControlEvent(event: NodeEvent): void {
+    if (event.type === "address" && event.isUsable) this.join(solicitedNodeAddress(event.address));
+    this.#events.push(event);
   }
 
   #deliver(now: Instant, header: Ipv6Header, packet: Uint8Array, link: LinkAddress, rssDbm: number): void {

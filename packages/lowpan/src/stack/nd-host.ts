@@ -55,7 +55,7 @@ interface Registration {
   nextAt: Instant;
 }
 
-const ALL_ROUTERS = "ff02::2";
+const ALL_ROUTERS = parseAddress("ff02::2");
 
 /**
  * The host side of neighbour discovery for 6LoWPAN (RFC 6775 5, RFC 8505 5.6): finds a router, makes addresses of the
@@ -92,7 +92,7 @@ export class NdHost implements Machine {
   start(now: Instant): void {
     const delay = this.#options.maxInitialDelayMs ?? 1_000;
     this.#solicitations = 0;
-    this.#solicitAt = now + (this.#random.nextUint32() / 0x1_0000_0000) * delay;
+    this.#solicitAt = now + this.#fraction() * delay;
   }
 
   /** Takes a router advertisement that passed the checks of RFC 4861 6.1.2. */
@@ -110,7 +110,6 @@ export class NdHost implements Machine {
       this.#router = router;
     }
     this.#solicitAt = this.#router.refreshAt;
-    this.#solicitations = 0;
     for (const option of message.options) {
       if (option.type !== "prefix-information" || !option.isAutonomous || option.prefixLength !== 64) continue;
       this.#takePrefix(now, option.prefix, option.validLifetimeSeconds);
@@ -162,15 +161,18 @@ export class NdHost implements Machine {
   #solicit(now: Instant): void {
     const { address, linkLocal } = this.#options;
     const router = this.#router;
-    this.#output.send(now, linkLocal, router?.address ?? parseAddress(ALL_ROUTERS), {
+    this.#output.send(now, linkLocal, router?.address ?? ALL_ROUTERS, {
       type: "router-solicitation",
       options: [{ type: "source-link-address", address }],
     });
     this.#solicitations++;
-    // RFC 6775 5.3: three at intervals of 10 s, then ever more rarely, up to once a minute.
+    this.#solicitAt = now + this.#solicitationIntervalMs * (0.9 + this.#fraction() * 0.2);
+  }
+
+  /** RFC 6775 5.3: three at intervals of 10 s, then ever more rarely, up to once a minute. */
+  get #solicitationIntervalMs(): number {
     const doublings = Math.max(0, this.#solicitations - MAX_RTR_SOLICITATIONS);
-    const interval = RTR_SOLICITATION_INTERVAL_MS * 2 ** doublings;
-    this.#solicitAt = now + Math.min(interval, MAX_RTR_SOLICITATION_INTERVAL_MS) * (0.9 + this.#fraction() * 0.2);
+    return Math.min(RTR_SOLICITATION_INTERVAL_MS * 2 ** doublings, MAX_RTR_SOLICITATION_INTERVAL_MS);
   }
 
   #takePrefix(now: Instant, prefix: Ipv6Address, validLifetimeSeconds: number): void {
@@ -196,7 +198,7 @@ export class NdHost implements Machine {
       return;
     }
     registration.attempts++;
-    registration.nextAt = now + RETRANSMISSION_MS * registration.attempts;
+    registration.nextAt = now + RETRANSMISSION_MS * 2 ** registration.attempts * (0.75 + this.#fraction() / 2);
     const { address: owner, wantsRouting } = this.#options;
     this.#output.send(now, registration.address, router.address, {
       type: "neighbor-solicitation",
@@ -236,6 +238,7 @@ export class NdHost implements Machine {
   #handleRegistered(now: Instant, registration: Registration, lifetimeMinutes: number): void {
     const lifetimeMs = Math.min(lifetimeMinutes, this.#lifetimeMinutes) * MS_PER_MINUTE;
     const isNews = !registration.isRegistered;
+    this.#solicitations = 0;
     registration.isRegistered = true;
     registration.attempts = 0;
     registration.nextAt = now + lifetimeMs / 2;
@@ -259,7 +262,8 @@ export class NdHost implements Machine {
       registration.attempts = 0;
       registration.nextAt = now;
     }
-    if (this.#router === undefined) this.start(now);
+    // One in vain after the other, ever more rarely: perhaps there are too many of us.
+    if (this.#router === undefined) this.#solicitAt = now + this.#fraction() * this.#solicitationIntervalMs;
     else this.#solicitAt = this.#router.refreshAt;
   }
 

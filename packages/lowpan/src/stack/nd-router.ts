@@ -108,7 +108,7 @@ export class NdRouter implements Machine {
    * so that the routers that heard it do not all answer at once (RFC 4861 6.2.6).
    */
   handleSolicitation(now: Instant, source: Ipv6Address): void {
-    const destination = isUnspecified(source) ? parseAddress(ALL_NODES) : source;
+    const destination = isUnspecified(source) ? ALL_NODES : source;
     const delay = (this.#random.nextUint32() / 0x1_0000_0000) * MAX_ADVERTISEMENT_DELAY_MS;
     const key = addressKey(destination);
     if (this.#dueAdvertisements.get(key) === undefined) this.#dueAdvertisements.set(key, { expiresAt: now + delay });
@@ -154,9 +154,9 @@ export class NdRouter implements Machine {
       this.#unregister(now, request);
     } else if (this.#options.isBorderRouter) {
       this.#finish(now, request, this.#claim(now, address, option.owner, option.lifetimeMinutes));
-    } else if (known !== undefined) {
+    } else if (known !== undefined || isDerivedFrom(address, option.owner)) {
       this.#finish(now, request, REGISTRATION_STATUS.success);
-    } else {
+    } else if (this.#pending.get(addressKey(address)) === undefined) {
       this.#ask(now, request);
     }
   }
@@ -290,6 +290,11 @@ export class NdRouter implements Machine {
   }
 }
 
-const ALL_NODES = "ff02::1";
+/** RFC 6775 8.2: an address made of an EUI-64 is taken for unique, as EUI-64s are. */
+function isDerivedFrom(address: Ipv6Address, owner: Uint8Array): boolean {
+  return owner.length === 8 && equalBytes(address.subarray(8), linkLocalAddress(owner).subarray(8));
+}
+
+const ALL_NODES = parseAddress("ff02::1");
 /** Addresses in the whole 6LoWPAN that a border router keeps track of. */
 const MAX_OWNERS = 4_096;

@@ -5,6 +5,8 @@ import { equalLinkAddresses, type LinkAddress } from "../wire/mac/link-address.j
 /** Constants of neighbour unreachability detection (RFC 4861 10, RFC 6775 9). */
 const MAX_UNICAST_SOLICITATIONS = 3;
 const RETRANSMISSION_MS = 1_000;
+/** RFC 7048 3: each wait three times as long as the one before, as what is busy now may be quiet in a while. */
+const BACKOFF_MULTIPLE = 3;
 /** Packets lost in a row after which a neighbour is asked whether it is still there. */
 const SUSPICIOUS_FAILURES = 2;
 const DEFAULT_MAX_NEIGHBORS = 128;
@@ -100,8 +102,8 @@ export class NeighborCache implements Machine {
         this.#events.push({ type: "unreachable", address: addressOfKey(key) });
         continue;
       }
+      neighbor.probeAt = now + RETRANSMISSION_MS * BACKOFF_MULTIPLE ** neighbor.probes;
       neighbor.probes++;
-      neighbor.probeAt = now + RETRANSMISSION_MS;
       this.#events.push({ type: "probe", address: addressOfKey(key) });
     }
   }

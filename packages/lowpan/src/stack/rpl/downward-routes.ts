@@ -12,10 +12,11 @@ const DAO_DELAY_MS = 1_000;
 const FIRST_DAO_DELAY_MS = 200;
 const ACK_TIMEOUT_MS = 3_000;
 const MAX_ATTEMPTS = 3;
-/** A DAO that is never acknowledged is tried again after a while. */
+/** A DAO that is never acknowledged is tried again after a while, and then after longer and longer. */
 const RETRY_MS = 15_000;
-/** Targets of one DAO: what fits two or three frames. */
-const MAX_TARGETS = 8;
+const MAX_RETRY_MS = 240_000;
+/** Targets of one DAO: as many as fit one frame, as a lost fragment costs them all. */
+const MAX_TARGETS = 3;
 const FOREVER = 0xff;
 const ACCEPTED = 0;
 /** Above 127: the sender is to look for another parent. */
@@ -56,6 +57,7 @@ export class DownwardRoutes implements Machine {
   #formerParent: Ipv6Address | undefined;
   #lifetime: RouteLifetime | undefined;
   #inFlight: InFlight | undefined;
+  #retryMs = RETRY_MS;
   #daoSequence = LOLLIPOP_INIT;
   #pathSequence = LOLLIPOP_INIT;
 
@@ -128,6 +130,7 @@ export class DownwardRoutes implements Machine {
     const inFlight = this.#inFlight;
     if (inFlight === undefined || message.sequence !== inFlight.sequence) return false;
     this.#inFlight = undefined;
+    this.#retryMs = RETRY_MS;
     this.#timers.cancel("ack");
     // From the first time that the parent heard of anything; what comes later is renewed sooner than it must.
     if (this.#timers.deadline("refresh") === undefined) this.#timers.set("refresh", now + this.#refreshMs());
@@ -227,11 +230,12 @@ export class DownwardRoutes implements Machine {
     if (inFlight.attempts === MAX_ATTEMPTS) {
       this.#inFlight = undefined;
       for (const target of inFlight.targets) this.#untold.add(target);
-      this.#timers.set("send", now + RETRY_MS);
+      this.#timers.set("send", now + this.#retryMs * (0.5 + this.#fraction()));
+      this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);
       return;
     }
     inFlight.attempts++;
-    this.#timers.set("ack", now + ACK_TIMEOUT_MS * inFlight.attempts);
+    this.#timers.set("ack", now + ACK_TIMEOUT_MS * inFlight.attempts * (0.75 + this.#fraction() / 2));
     this.#output.send(now, this.#parent, {
       type: "dao",
       instanceId: this.#lifetime.instanceId,

@@ -102,7 +102,7 @@ export function linkAddressOf(address: Ipv6Address): LinkAddress {
 
 /** The solicited-node multicast address of `address` (RFC 4291 2.7.1). */
 export function solicitedNodeAddress(address: Ipv6Address): Ipv6Address {
-  const multicast = parseAddress("ff02::1:ff00:0");
+  const multicast = SOLICITED_NODE_PREFIX.slice();
   multicast.set(address.subarray(13), 13);
   return multicast;
 }
@@ -166,3 +166,6 @@ function notAnAddress(text: string): RangeError {
 }
 
 const SHORT_IID_START = Uint8Array.of(0, 0, 0, 0xff, 0xfe, 0);
+
+/** ff02::1:ff00:0/104. */
+const SOLICITED_NODE_PREFIX = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 0);
