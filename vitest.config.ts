@@ -5,8 +5,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["isthmus-source"] } },
   test: {
     include: ["packages/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // Two cores on the smallest machine that must pass: peers and hubs are processes of their own.
     maxWorkers: 2,
   },
