@@ -387,6 +387,23 @@ describe("the older versions", () => {
   );
 });
 
+describe("a SUBSCRIBE or UNSUBSCRIBE", () => {
+  const topicFilters = Array.from({ length: 20 }, () => "a/b");
+  const options = { qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
+  const subscriptions = topicFilters.map((topicFilter) => ({ topicFilter, ...options }));
+
+  test.each<[Packet, string]>([
+    [{ type: "subscribe", packetIdentifier: 1, subscriptions }, "subscribe 1"],
+    [{ type: "unsubscribe", packetIdentifier: 2, topicFilters }, "unsubscribe 2"],
+  ])("is taken up to its own limit", (packet, heard) => {
+    const size = encodePacket(packet, 5).length;
+    const ladder = new ServerLadder(5, { maximumSubscribeSize: size }).connect().send(packet);
+    expect(ladder.owner.heard).toEqual([heard]);
+    const limited = new ServerLadder(5, { maximumSubscribeSize: size - 1 }).connect().send(packet);
+    expect(limited.replies()).toMatchObject([{ type: "disconnect", reasonCode: ReasonCode.quotaExceeded }]);
+  });
+});
+
 describe("MQTT 5.0", () => {
   test("AUTH reaches the owner", () => {
     const ladder = new ServerLadder(5).connect();

@@ -143,7 +143,13 @@ export class ServerLadder {
     this.connection = new ServerConnection(
       this.owner,
       new Outbox(new OutboxMemory()),
-      { maximumPacketSize: 1_000_000, connectTimeoutMs: 10_000, maximumConnectSize: 10_000, ...options },
+      {
+        maximumPacketSize: 1_000_000,
+        connectTimeoutMs: 10_000,
+        maximumConnectSize: 10_000,
+        maximumSubscribeSize: 100_000,
+        ...options,
+      },
       this.clock.now,
     );
     this.owner.connection = this.connection;

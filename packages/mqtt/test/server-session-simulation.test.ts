@@ -31,8 +31,8 @@ class SimulatedConnection extends RecordingOwner implements SessionLink {
   constructor(server: SimulatedServer) {
     super();
     this.#server = server;
-    const options = { maximumPacketSize: 10_000, connectTimeoutMs: 1000, maximumConnectSize: 10_000 };
-    this.core = new ServerConnection(this, this.outbox, options, 0);
+    const sizes = { maximumPacketSize: 10_000, maximumConnectSize: 10_000, maximumSubscribeSize: 10_000 };
+    this.core = new ServerConnection(this, this.outbox, { ...sizes, connectTimeoutMs: 1000 }, 0);
     this.connection = this.core;
     this.answer = (core) => {
       this.receiveMaximum = this.connect?.properties?.receiveMaximum ?? 65_535;

@@ -51,6 +51,8 @@ export interface ServerConnectionOptions {
   readonly connectTimeoutMs: number;
   /** The largest CONNECT taken, in bytes: nobody is known yet who would send a larger one. */
   readonly maximumConnectSize: number;
+  /** The largest SUBSCRIBE or UNSUBSCRIBE taken, in bytes: what a server does for it grows with its filters. */
+  readonly maximumSubscribeSize: number;
 }
 
 type State = "waiting" | "connecting" | "open" | "closed";
@@ -205,9 +207,21 @@ export class ServerConnection implements Machine, FrameSink {
       case PacketTypeCode.pubcomp:
         this.#receiveAcknowledgement(bytes, start, bodyStart, end);
         return;
+      case PacketTypeCode.subscribe:
+      case PacketTypeCode.unsubscribe:
+        this.#checkSubscribeSize(end - start);
+        this.#receiveControl(decodePacket(bytes, start, end, this.version));
+        return;
       default:
         this.#receiveControl(decodePacket(bytes, start, end, this.version));
     }
+  }
+
+  #checkSubscribeSize(size: number): void {
+    const { maximumSubscribeSize } = this.#options;
+    if (size <= maximumSubscribeSize) return;
+    const message = `a SUBSCRIBE or UNSUBSCRIBE of ${size} bytes exceeds ${maximumSubscribeSize}`;
+    throw new MqttProtocolError(ReasonCode.quotaExceeded, message);
   }
 
   #receiveAcknowledgement(bytes: Uint8Array, start: number, bodyStart: number, end: number): void {

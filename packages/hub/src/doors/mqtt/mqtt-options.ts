@@ -4,6 +4,8 @@ export interface MqttDoorOptions {
   readonly maximumPacketSize: number;
   /** The largest CONNECT taken, in bytes. Default 256 KiB: it may hold a will of some size. */
   readonly maximumConnectSize: number;
+  /** The largest SUBSCRIBE or UNSUBSCRIBE taken, in bytes. Default 1 MiB: some ten thousand filters. */
+  readonly maximumSubscribeSize: number;
   /** From the opening of a connection to its CONNECT, in milliseconds. Default 10,000. */
   readonly connectTimeoutMs: number;
   /** The longest keep alive, in seconds: it replaces a longer one, or none. Default Infinity: the client decides. */
@@ -41,6 +43,7 @@ export interface MqttDoorOptions {
 export const MQTT_DEFAULTS: MqttDoorOptions = {
   maximumPacketSize: 16 * 1024 * 1024,
   maximumConnectSize: 256 * 1024,
+  maximumSubscribeSize: 1024 * 1024,
   connectTimeoutMs: 10_000,
   maxKeepAlive: Number.POSITIVE_INFINITY,
   receiveMaximum: 1024,
