@@ -73,6 +73,7 @@ export class ConnectionLayer implements LowerLayer<Peer> {
         options.write(message);
       },
       ignore: () => this.#pendingReplies--,
+      withhold: () => this.#pendingReplies--,
       reject: () => this.#pendingReplies--,
     };
   }

@@ -83,6 +83,10 @@ export class DatagramReceipt extends Timed implements Receipt {
     }
   }
 
+  withhold(): void {
+    this.#finish();
+  }
+
   reject(): void {
     this.#finish();
     if (this.isConfirmable && !this.#isAcknowledged) {

@@ -96,6 +96,8 @@ export interface Receipt {
   reply(now: Instant, message: CoapMessage, isConfirmable?: boolean): void;
   /** No response will come: a Confirmable request is acknowledged all the same. */
   ignore(now: Instant): void;
+  /** The response goes as a Confirmable message of our own, which acknowledges the request as well (RFC 7252 5.2.2). */
+  withhold(now: Instant): void;
   /** Rejects the message: a Reset for a Confirmable one, silence else (RFC 7252 4.2, 4.3). */
   reject(now: Instant): void;
 }

@@ -260,23 +260,35 @@ export class Responder<P extends Peer> implements ObservationHost<P> {
 
   #reply(now: Instant, exchange: ServerExchange<P>, response: Response): void {
     const observation = exchange.observation?.isActive ? exchange.observation : undefined;
+    if (observation !== undefined && this.isUnverified(exchange.peer)) {
+      this.#replyToStranger(now, exchange, response, observation);
+      return;
+    }
     const observe = observation?.subject.nextSequence(now);
     const { message, isChallenge } = this.#compose(now, exchange, response, observe, exchange.block1, exchange.block2);
-    if (observation !== undefined && this.#mustProveItself(exchange.peer, message)) {
-      exchange.receipt.ignore(now);
-      observation.notify(now, response);
-    } else {
-      exchange.receipt.reply(now, message, isChallenge ? false : response.isConfirmable);
-    }
+    exchange.receipt.reply(now, message, isChallenge ? false : response.isConfirmable);
   }
 
   /**
-   * Whether an observer is to get its first notification as a Confirmable message of its own: the acknowledgement
-   * shows that the address wants what will follow. Not when it may be sent so little that a loss could not be made up.
+   * Answers a registration from an address that may be forged: with a Confirmable message of its own, so that the
+   * acknowledgement shows that the address wants what will follow. It acknowledges the request as well; when it is
+   * lost, the client asks again, and pays for sending it again.
    */
-  #mustProveItself(peer: P, message: CoapMessage): boolean {
-    const allowance = this.#lower.sendAllowance(peer);
-    return allowance !== NEVER && allowance >= EMPTY_LENGTH + PROOF_ATTEMPTS * datagramLength(message);
+  #replyToStranger(
+    now: Instant,
+    exchange: ServerExchange<P>,
+    response: Response,
+    observation: ServerObservation<P>,
+  ): void {
+    const { message } = this.#compose(now, exchange, response, 0xff_ffff, undefined, exchange.block2);
+    if (datagramLength(message) <= this.#lower.sendAllowance(exchange.peer)) {
+      exchange.receipt.withhold(now);
+      observation.notify(now, response);
+    } else {
+      // Not even a small block fits: a plain request, which is challenged.
+      observation.finish(now, "error-response");
+      this.#reply(now, exchange, response);
+    }
   }
 
   #compose(
@@ -351,11 +363,6 @@ export class Responder<P extends Peer> implements ObservationHost<P> {
     this.#refuse(now, exchange, Code.BAD_OPTION, diagnostic);
   }
 }
-
-/** Bytes of an acknowledgement. */
-const EMPTY_LENGTH = 4;
-/** Transmissions that a Confirmable message should have at least. */
-const PROOF_ATTEMPTS = 3;
 
 /** Stands for the path of a request that no handler sees. */
 const NO_PATH: UriPath = { segments: [], text: "/" };

@@ -44,17 +44,21 @@ export function composeResponse(response: Response, context: CompositionContext)
   if (block1 !== undefined) options = options.with(Option.BLOCK1, encodeBlock(block1));
   if (observe !== undefined) options = options.with(Option.OBSERVE, observe);
   const whole: CoapMessage = { code: response.code, token, options, payload };
-  // An error is no block of what was asked for; only one that is too long itself goes in blocks.
-  const isBlock = block2 !== undefined && isSuccessCode(response.code);
+  const isBlock = isBlockOf(block2, response.code);
   const isCut = payload.length > limit.payloadBytes || isBlock;
   if (allowance === NEVER) return isCut ? cut(whole, context, limit) : { message: whole, more: false };
   if (!isCut && datagramLength(whole) <= allowance) return { message: whole, more: false };
   return squeeze(whole, context);
 }
 
+/** An error is no block of what was asked for, nor is 2.31: only what is too long itself goes in blocks. */
+function isBlockOf(block2: Block | undefined, code: number): boolean {
+  return block2 !== undefined && isSuccessCode(code) && code !== Code.CONTINUE;
+}
+
 /** The block of `whole` that is asked for. */
 function cut(whole: CoapMessage, { block2 }: CompositionContext, limit: BlockLimit): Composition {
-  const slice = sliceBlock(whole.payload, isSuccessCode(whole.code) ? block2 : undefined, limit);
+  const slice = sliceBlock(whole.payload, isBlockOf(block2, whole.code) ? block2 : undefined, limit);
   if (slice === undefined) {
     return { message: { ...whole, code: Code.BAD_REQUEST, options: Options.NONE, payload: NO_BYTES }, more: false };
   }

@@ -100,6 +100,53 @@ describe("an unverified address gets no more than three times the bytes that it 
     expect(subject.observations.size).toBe(0);
   });
 
+  test("a registration of few bytes is answered Confirmably; the acknowledgement opens the way", () => {
+    const subject = new Subject();
+    const ladder = new Lockstep({
+      handler: {
+        handleRequest(now, request) {
+          request.observe(now, subject);
+          request.respond(now, { code: Code.CONTENT, payload: body(9) });
+        },
+      },
+      parameters: { ackRandomFactor: 1 },
+      ...strict,
+    });
+    ladder.receive("CON 0001 GET #01020304 obs=0 /obs");
+    ladder.expectSent("CON $a 2.05 #01020304 obs=$x *");
+    // It was lost: there is no more to spend, until the client asks again.
+    ladder.advance(2_000);
+    ladder.expectSilence();
+    ladder.receive("CON 0001 GET #01020304 obs=0 /obs");
+    ladder.expectSilence();
+    ladder.advance(4_000);
+    ladder.expectSent("CON $a 2.05 #01020304 obs=$x *");
+    ladder.receive("ACK $a");
+    for (let i = 0; i < 10; i++) {
+      subject.notify(ladder.now, { code: Code.CONTENT, payload: body(9) });
+      ladder.expectSent(`CON $m${i}x 2.05 #01020304 *`);
+      ladder.receive(`ACK $m${i}x`);
+    }
+  });
+
+  test("a registration that pays for nothing is challenged", () => {
+    const subject = new Subject();
+    const ladder = new Lockstep({
+      handler: {
+        handleRequest(now, request) {
+          request.observe(now, subject);
+          request.respond(now, { code: Code.CONTENT, payload: body(100) });
+        },
+      },
+      ...strict,
+    });
+    ladder.receive("CON 0001 GET obs=0");
+    ladder.expectSent("ACK 0001 4.01 echo=$e");
+    expect(subject.observations.size).toBe(0);
+    ladder.receive("CON 0002 GET obs=0 echo=$e");
+    ladder.expectSent("ACK 0002 2.05 obs=$x [100]");
+  });
+
   test("with headers counted, as RFC 9175 reckons, 136 bytes answer the shortest request", () => {
     const ladder = new Lockstep({
       handler: answering(() => ({ code: Code.CONTENT, payload: body(131) })),

@@ -117,6 +117,16 @@ describe("the server side of the figures of RFC 7959", () => {
     expect(inbox.requests).toEqual([]);
   });
 
+  test("figure 10, with early negotiation: 2.31 is no block of the response", () => {
+    const inbox = new Inbox();
+    const ladder = new Lockstep({ handler: inbox });
+    ladder.receive("CON 0001 POST /soap 2:0/0/64 1:0/1/64 [64]");
+    ladder.expectSent("ACK 0001 2.31 1:0/1/64");
+    ladder.receive("CON 0002 POST /soap 2:0/0/64 1:1/0/64 [10]");
+    inbox.take().respond(ladder.now, { code: Code.CHANGED, payload: body(100) });
+    ladder.expectSent("ACK 0002 2.04 2:0/1/64 1:1/0/64 size2=100 [64]");
+  });
+
   test("the blocks of that response are found without the Request-Tag of the upload, too", () => {
     const inbox = new Inbox();
     const ladder = new Lockstep({ handler: inbox, ...blocksOf128 });
