@@ -37,7 +37,7 @@ globalThis.run = async () => {
   return opened.join();
 };`;
 
-describe("in a browser", () => {
+describe("in a browser", { timeout: 60_000 }, () => {
   it("the package bundles without a node: module, and seals and opens with web globals alone", async () => {
     const source = new URL("../src/", import.meta.url).pathname;
     const { outputFiles, metafile } = await build({

@@ -36,7 +36,7 @@ function coinsWith(base: Coins, equal: readonly [number, number]): Coins {
 }
 
 function describeSchemes<P, Q, T>(group: PairingGroup<P, Q, T>): void {
-  describe(`FABEO on ${group.name}`, () => {
+  describe(`FABEO on ${group.name}`, { timeout: 60_000 }, () => {
     const coins = randomCoins(seededBytes());
     const cp = new FabeoCp(group);
     const kp = new FabeoKp(group);

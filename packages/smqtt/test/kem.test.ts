@@ -30,7 +30,7 @@ function setUp<P, Q, T>(group: PairingGroup<P, Q, T>) {
 }
 
 function describeKem<P, Q, T>(group: PairingGroup<P, Q, T>): void {
-  describe(`KEM on ${group.name}`, () => {
+  describe(`KEM on ${group.name}`, { timeout: 60_000 }, () => {
     const { random, coins, scheme, publicKey, policy, issue, key, bytes, accessEnd } = setUp(group);
     const reader = issue(["a", "c"]);
     const open = (encapsulated: Uint8Array, additionalData = data, decryptionKey = reader) =>

@@ -9,6 +9,9 @@ import { CIPHERTEXT_LIMITS, PolicyError } from "../src/abe/policy.js";
 import { randomPolicy, randomSubset } from "./random-policy.js";
 import { seed } from "./backends.js";
 
+/** What is refused at once takes no time to speak of; a busy machine may stop us for a while all the same. */
+const AT_ONCE_MS = 1000;
+
 describe("the policy language", () => {
   it.each([
     ["a", ["a"], true],
@@ -128,7 +131,7 @@ describe("hostile policies", () => {
   it.each(hugeTexts)("%s as text is refused at once", (_, text) => {
     const started = performance.now();
     expect(() => parsePolicy(text)).toThrow(PolicyError);
-    expect(performance.now() - started).toBeLessThan(100);
+    expect(performance.now() - started).toBeLessThan(AT_ONCE_MS);
   });
 
   const and = (count: number): number[] => [2, count];
@@ -152,7 +155,7 @@ describe("hostile policies", () => {
     const encoded = new Uint8Array(bytes);
     const started = performance.now();
     expect(() => decodePolicy(encoded, CIPHERTEXT_LIMITS)).toThrow(Error);
-    expect(performance.now() - started).toBeLessThan(100);
+    expect(performance.now() - started).toBeLessThan(AT_ONCE_MS);
   });
 
   it.each([

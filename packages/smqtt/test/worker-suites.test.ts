@@ -26,7 +26,8 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe("suites in worker threads", () => {
+// A thread starts in a second or two, and in many when the machine is busy.
+describe("suites in worker threads", { timeout: 90_000 }, () => {
   const random = seededBytes();
   const context = new Uint8Array([1]);
   const target = { topic: "a/b", policy: "member", time: NOW };
