@@ -32,7 +32,8 @@ const CORES: Readonly<Record<string, readonly string[]>> = {
   exchange: ["."],
 };
 
-const IMPORT = /(?:from|import)\s*\(?\s*"([^"]+)"/g;
+/** An import or export statement, or a call of `import`, with the module that it names. */
+const IMPORT = /^(?:import|export)\s[^"=;()]*\bfrom\s+"([^"\s]+)";|\bimport\("([^"\s]+)"\)/gm;
 const NOT_IN_A_CORE =
   /\b(?:setTimeout|setInterval|setImmediate|process\.|Buffer\.|Date\.now|performance\.now|Math\.random)/;
 
@@ -47,7 +48,7 @@ function sources(folder: string): SourceFile[] {
     .filter((file) => /\.tsx?$/.test(file))
     .map((file) => {
       const text = readFileSync(path.join(folder, file), "utf8");
-      return { file, text, imports: Array.from(text.matchAll(IMPORT), ([, name]) => name ?? "") };
+      return { file, text, imports: Array.from(text.matchAll(IMPORT), ([, named, called]) => named ?? called ?? "") };
     });
 }
 
@@ -73,7 +74,7 @@ describe.each(names)("package %s", (name) => {
   test("imports only what its package.json names", () => {
     const foreign = files.flatMap(({ file, imports }) =>
       imports
-        .filter((each) => !each.startsWith(".") && !each.startsWith("node:"))
+        .filter((each) => !/^(?:\.|#|node:)/.test(each))
         .map((each) =>
           each
             .split("/")
