@@ -38,9 +38,6 @@ const STATEFUL_SOURCE_MODE = 0x70;
 /** Hop limits that the HLIM bits 1, 2, 3 stand for. */
 const HOP_LIMITS = [0, 1, 64, 255] as const;
 
-/** The most octets that IPHC can take: base 2, context 1, traffic class and flow label 4, two more, addresses 32. */
-export const MAX_IPHC_LENGTH = 41;
-
 /** Whether the header at `at` says that LOWPAN_NHC follows. */
 export function isNextHeaderCompressed(bytes: Uint8Array, at: number): boolean {
   return (byteAt(bytes, at) & NEXT_HEADER_COMPRESSED) !== 0;
