@@ -1,7 +1,14 @@
-import { type ConnectPacket, type Properties, ReasonCode, type Will } from "@isthmus/mqtt/codec";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { concatBytes } from "@isthmus/bytes";
+import { encodePacket, type ConnectPacket, type Properties, ReasonCode, type Will } from "@isthmus/mqtt/codec";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { MemoryDoor } from "./memory-door.js";
 import { publishPacket, type ScriptedClient, textOf } from "./scripted-client.js";
+
+setFlagsFromString("--expose-gc");
+// With the flag there is a global `gc`.
+const collectGarbage = runInNewContext("gc") as () => void;
 
 // Time stands still but for what a test lets pass; sockets are none of the matter.
 let door: MemoryDoor;
@@ -70,6 +77,31 @@ describe("a session", () => {
     await (await door.connect({ clientId: "p" })).publish("a", "new", { qos: 1 });
     expect(await back.settledTexts()).toEqual([]);
     expect(door.exchange.subscriptionCount).toBe(0);
+  });
+
+  /** Publishes one small message to "a" in a megabyte of others, and returns the buffer that all came in. */
+  async function publishAmongOthers(publisher: ScriptedClient): Promise<WeakRef<ArrayBufferLike>> {
+    const other = encodePacket(publishPacket("b", "x".repeat(10_000)), 5);
+    const own = encodePacket(publishPacket("a", "x", { qos: 1, packetIdentifier: 1 }), 5);
+    const chunk = concatBytes([own, ...Array.from({ length: 100 }, () => other)]);
+    publisher.sendBytes(chunk);
+    await publisher.first("puback");
+    return new WeakRef(chunk.buffer);
+  }
+
+  test("whose client is away holds its messages, and nobody the network buffers that they came in", async () => {
+    const client = await door.connect(LASTING);
+    await client.subscribe("a", { qos: 1 });
+    const publisher = await door.connect({ clientId: "p" });
+    const buffers: WeakRef<ArrayBufferLike>[] = [];
+    for (let i = 0; i < 20; i++) buffers.push(await publishAmongOthers(publisher));
+    await client.break();
+    // A WeakRef keeps its target to the end of the job that made it.
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+    expect(buffers.filter((buffer) => buffer.deref() !== undefined)).toEqual([]);
+    const back = await door.connect({ ...LASTING, cleanStart: false });
+    expect(await back.settledTexts()).toHaveLength(20);
   });
 
   test("remembers what was in flight both ways", async () => {

@@ -55,6 +55,8 @@ export interface ServerConnectionOptions {
   readonly maximumSubscribeSize: number;
 }
 
+const NO_BYTES = new Uint8Array(0);
+
 type State = "waiting" | "connecting" | "open" | "closed";
 
 /**
@@ -102,6 +104,9 @@ export class ServerConnection implements Machine, FrameSink {
     this.#lastReceivedAt = now;
     if (this.#state === "closed") return;
     this.#guard(() => this.#framer.receive(bytes, this));
+    // A connection at rest does not hold on to what it read last.
+    this.#publish.bytes = NO_BYTES;
+    this.#acknowledgement.bytes = NO_BYTES;
   }
 
   /** Called by the framer. */

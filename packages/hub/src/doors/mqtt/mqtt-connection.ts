@@ -379,7 +379,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     if (run === undefined || run.count === 0) return;
     this.#door.metrics.messagesReceived += run.count;
     this.#door.exchange.publishRun(run);
-    run.count = 0;
+    run.finish();
   }
 
   #acknowledge(write: typeof writePuback, packetIdentifier: number, reasonCode: number): void {

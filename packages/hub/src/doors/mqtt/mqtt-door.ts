@@ -12,7 +12,6 @@ import { AdaptivePoller } from "./adaptive-poller.js";
 import { FlushScheduler } from "./flush-scheduler.js";
 import { checkPublication } from "./check-publication.js";
 import { MqttConnection } from "./mqtt-connection.js";
-import type { MqttMessage } from "./mqtt-message.js";
 import type { MqttDoorOptions } from "./mqtt-options.js";
 import type { MqttSession } from "./mqtt-session.js";
 import { SessionJournal } from "./session-journal.js";
@@ -96,8 +95,7 @@ export class MqttDoor implements MqttDoorContext {
 
   /** A client has sent CONNECT: lets it in or turns it away. [MQTT-3.1.4-2] */
   connect(connection: MqttConnection, packet: ConnectPacket): void {
-    const problem = this.#checkClientId(packet) ?? this.#checkWill(packet);
-    const verdict = problem ?? this.access.authenticate(packet);
+    const verdict = this.#checkClientId(packet) ?? this.access.authenticate(packet);
     if ("reasonCode" in verdict) {
       connection.refuse(verdict.reasonCode, verdict.reason);
       return;
@@ -231,17 +229,7 @@ export class MqttDoor implements MqttDoorContext {
 
   /** What is still in flight lets go of the network buffers that it came in. */
   #sweep(): void {
-    for (const { session } of this.#connections) {
-      if (session !== undefined && session.flow.inFlightCount > 0) session.flow.detachInFlight(detach);
-    }
-  }
-
-  /** The codec has checked the syntax; the limit is ours, and is to be known before the will is due. */
-  #checkWill({ will }: ConnectPacket): Refusal | undefined {
-    const levels = will?.topic.split("/").length ?? 0;
-    if (levels <= this.options.maxTopicLevels) return undefined;
-    const reason = `the will topic has ${levels} levels, more than ${this.options.maxTopicLevels}`;
-    return { reasonCode: ReasonCode.topicNameInvalid, reason };
+    for (const { session } of this.#connections) session?.releaseBuffers();
   }
 
   #checkClientId(packet: ConnectPacket): Refusal | undefined {
@@ -256,10 +244,6 @@ export class MqttDoor implements MqttDoorContext {
     if (size <= this.options.maxClientIdBytes) return undefined;
     return { reasonCode, reason: `client identifier of ${size} bytes exceeds ${this.options.maxClientIdBytes}` };
   }
-}
-
-function detach(message: MqttMessage): MqttMessage {
-  return message.detach();
 }
 
 function delay(milliseconds: number): Promise<void> {

@@ -109,8 +109,13 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
   detach(): void {
     this.connection = undefined;
     this.flow.detach();
-    this.flow.detachInFlight((message) => message.detach());
+    this.releaseBuffers();
     this.#door.backPressure.relieve(this);
+  }
+
+  /** What is in flight lets go of the network buffers that it came in: it may stay for long. */
+  releaseBuffers(): void {
+    if (this.flow.inFlightCount > 0) this.flow.detachInFlight(detach);
   }
 
   handleAccepted(entry: OutboundEntry<MqttMessage>): void {
@@ -221,4 +226,8 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
       this.#send(message, message.qos < qos ? message.qos : qos, true, identifiers, undefined);
     }
   }
+}
+
+function detach(message: MqttMessage): MqttMessage {
+  return message.detach();
 }

@@ -8,6 +8,8 @@ export function wireForm(version: ProtocolVersion): number {
   return version === 5 ? 5 : 4;
 }
 
+const NO_BYTES = new Uint8Array(0);
+
 /**
  * Gathers consecutive QoS 0 frames on one topic, to be routed as one. One object serves a connection for good: a run
  * is valid until the next {@link begin}.
@@ -58,6 +60,13 @@ export class PublishRun implements FrameRun, FrameSink {
     const frameBytes = frame.end - frame.start;
     if (frameBytes > this.largestFrameBytes) this.largestFrameBytes = frameBytes;
     return true;
+  }
+
+  /** The run was published: it holds nothing until the next one begins. */
+  finish(): void {
+    this.count = 0;
+    this.source = NO_BYTES;
+    this.#messages = undefined;
   }
 
   messages(): readonly Message[] {
