@@ -23,7 +23,9 @@ await build({
       name: "ours-only",
       setup: (plugin) => {
         plugin.onResolve({ filter: /^[^./]/ }, ({ path: name, kind }) =>
-          kind === "entry-point" || name.startsWith("@isthmus/") ? undefined : { external: true },
+          kind === "entry-point" || name.startsWith("@isthmus/") || name.startsWith("#")
+            ? undefined
+            : { external: true },
         );
       },
     },

@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   pub: { summary: "publish messages", load: () => import("./commands/pub.js") },
   sub: { summary: "subscribe to topics and print their messages", load: () => import("./commands/sub.js") },
   rr: { summary: "publish a request and print the response", load: () => import("./commands/rr.js") },
+  coap: { summary: "talk CoAP: get, put, observe, discover, serve ...", load: () => import("./commands/coap.js") },
   bench: { summary: "measure a broker", load: () => import("./commands/bench.js") },
 };
 
@@ -27,12 +28,13 @@ export async function main(args: readonly string[], terminal: Terminal = process
   try {
     const entry = COMMANDS[name];
     if (entry === undefined) throw new UsageError(`there is no command "${name}"`, "isthmus --help lists them");
-    const { command } = await entry.load();
-    if (rest.includes("--help")) {
+    const { command: named } = await entry.load();
+    const { command, args: left } = (await named.resolve?.(rest)) ?? { command: named, args: rest };
+    if (left.includes("--help")) {
       terminal.stdout.write(command.help);
       return 0;
     }
-    return await command.run(rest, terminal);
+    return await command.run(left, terminal);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     terminal.stderr.write(`isthmus: ${error.message}\n`);

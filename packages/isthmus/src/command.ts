@@ -13,6 +13,8 @@ export interface Command {
   readonly help: string;
   /** @returns the exit code. */
   run(args: readonly string[], terminal: Terminal): Promise<number>;
+  /** For a command that has commands of its own: the one that is asked for, and what is left for it. */
+  resolve?(args: readonly string[]): Promise<{ command: Command; args: readonly string[] } | undefined>;
 }
 
 /** The user asked for something that cannot be done: the message says what, the hint what to do instead. */

@@ -13,8 +13,8 @@ export interface RunResult {
 
 /** A program that runs. */
 export interface Run extends PromiseLike<RunResult> {
-  /** Resolves when its standard output has matched. */
-  printed(pattern: RegExp): Promise<void>;
+  /** Resolves when its standard output has matched, with all of it. */
+  printed(pattern: RegExp): Promise<string>;
   /** Asks it to stop. */
   stop(): void;
 }
@@ -76,10 +76,11 @@ class Watcher {
     });
   }
 
-  async until(pattern: RegExp): Promise<void> {
+  async until(pattern: RegExp): Promise<string> {
     while (!pattern.test(this.#text)) {
       await new Promise<void>((resolve) => this.#waiters.add(resolve));
     }
     this.#waiters.clear();
+    return this.#text;
   }
 }

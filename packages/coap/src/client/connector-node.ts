@@ -51,12 +51,11 @@ class NodeConnector implements Connector {
   #udp(family: 4 | 6): Promise<Transport> {
     const known = this.#socketByFamily.get(family);
     if (known !== undefined) return known;
-    const { udp, blockSizeBytes, handler } = this.#options;
+    const { udp, tls: _tls, ...shared } = this.#options;
     const socket = bindUdp({
       host: family === 4 ? "0.0.0.0" : "::",
       isIpv6Only: family === 6,
-      ...(blockSizeBytes !== undefined && { blockSizeBytes }),
-      ...(handler !== undefined && { handler }),
+      ...shared,
       ...udp,
     });
     this.#socketByFamily.set(family, socket);
