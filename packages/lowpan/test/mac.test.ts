@@ -201,7 +201,9 @@ describe("a busy channel", () => {
     }
     // The fifth finds the channel busy as well; the sixth deadline ends the spacing.
     expect(assessments).toHaveLength(6);
-    expect(mac.takeEvents()).toEqual([{ type: "sent", handle: 3, status: "channel-access-failure", attempts: 0 }]);
+    expect(mac.takeEvents()).toMatchObject([
+      { type: "sent", handle: 3, status: "channel-access-failure", attempts: 0 },
+    ]);
     expect(transmitted).toBe(0);
   });
 

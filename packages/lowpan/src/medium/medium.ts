@@ -49,6 +49,8 @@ interface Link extends LinkQuality {
 }
 
 interface Transmission {
+  /** Who hears it: as it was when it began, should someone move meanwhile. */
+  readonly links: readonly Link[];
   readonly sender: SimulatedRadio;
   readonly psdu: Uint8Array;
   readonly startsAt: Instant;
@@ -64,7 +66,7 @@ interface Reception {
 
 /** One radio in a {@link Medium}: half-duplex, always listening unless it sends. */
 export class SimulatedRadio implements Radio {
-  readonly position: Position;
+  position: Position;
   readonly transmitPowerDbm: number;
   /** Used by the medium: what arrives, what it is locked on to, how long it sends. */
   readonly receive: RadioOptions["receive"];
@@ -134,9 +136,14 @@ export class Medium implements Machine {
   add(now: Instant, options: RadioOptions): SimulatedRadio {
     const radio = new SimulatedRadio(this, now, options);
     this.#radios.push(radio);
-    // Who hears whom is worked out anew when it is needed.
-    for (const other of this.#radios) other.links = undefined;
+    this.#forgetLinks();
     return radio;
+  }
+
+  /** Takes a radio to another place. What it is sending or receiving just now is heard as before. */
+  move(radio: SimulatedRadio, position: Position): void {
+    radio.position = position;
+    this.#forgetLinks();
   }
 
   nextDeadline(): Instant {
@@ -159,13 +166,14 @@ export class Medium implements Machine {
   /** Begins to send a frame; returns the milliseconds that it takes. */
   begin(now: Instant, sender: SimulatedRadio, psdu: Uint8Array): number {
     const duration = airTimeMs(psdu.length);
-    const transmission: Transmission = { sender, psdu, startsAt: now, endsAt: now + duration };
+    const links = this.#linksOf(sender);
+    const transmission: Transmission = { sender, psdu, links, startsAt: now, endsAt: now + duration };
     this.counters.transmissions++;
     sender.isSendingUntil = transmission.endsAt;
     // A radio that sends loses what it was receiving.
     sender.reception = undefined;
     sender.meter.enter(now, "transmit");
-    for (const link of this.#linksOf(sender)) this.#arrive(transmission, link);
+    for (const link of links) this.#arrive(transmission, link);
     this.#endings.add(transmission, transmission.endsAt);
     return duration;
   }
@@ -201,10 +209,9 @@ export class Medium implements Machine {
   }
 
   #end(transmission: Transmission): void {
-    const { sender, endsAt, psdu } = transmission;
+    const { sender, endsAt, psdu, links } = transmission;
     sender.meter.enter(endsAt, "receive");
     const receptions: { receiver: SimulatedRadio; outcome: ReceptionOutcome }[] = [];
-    const links = this.#linksOf(sender);
     const received: Link[] = [];
     for (const link of links) {
       const outcome = this.#leave(transmission, link);
@@ -229,6 +236,11 @@ export class Medium implements Machine {
     receiver.reception = undefined;
     if (current.isCollided) return "collided";
     return this.#random.chance(link.lossOf(transmission.psdu.length)) ? "lost" : "received";
+  }
+
+  /** Who hears whom is worked out anew when it is needed. */
+  #forgetLinks(): void {
+    for (const radio of this.#radios) radio.links = undefined;
   }
 
   #linksOf(radio: SimulatedRadio): readonly Link[] {

@@ -30,6 +30,7 @@ export class SimulatedNode<T extends NodeMachine> {
   readonly machine: T;
   readonly radio: SimulatedRadio;
   readonly #simulation: Simulation;
+  readonly #medium: Medium;
   readonly #rate: number;
   #scheduled: Scheduled<Due> | undefined;
   #deadline: Instant = NEVER;
@@ -37,6 +38,7 @@ export class SimulatedNode<T extends NodeMachine> {
 
   constructor(simulation: Simulation, medium: Medium, options: SimulatedNodeOptions<T>) {
     this.#simulation = simulation;
+    this.#medium = medium;
     this.#rate = 1 + (options.clockDriftPpm ?? 0) / 1_000_000;
     this.radio = medium.add(simulation.now, {
       position: options.position,
@@ -61,6 +63,11 @@ export class SimulatedNode<T extends NodeMachine> {
   /** Does something with the machine, as an application on the node would. */
   act<R>(action: (machine: T, now: Instant) => R): R {
     return this.#input(this.#simulation.now, (local) => action(this.machine, local));
+  }
+
+  /** Takes the node to another place. */
+  moveTo(position: Position): void {
+    this.#medium.move(this.radio, position);
   }
 
   energy(): EnergyReport {

@@ -15,7 +15,7 @@ import type { Ipv6Header } from "../wire/ip/ipv6.js";
 import type { NdMessage, NeighborAdvertisement, NeighborSolicitation } from "../wire/ip/nd-message.js";
 import type { NdOption } from "../wire/ip/nd-option.js";
 import type { RplOption } from "../wire/ip/rpl-option.js";
-import type { LinkAddress } from "../wire/mac/link-address.js";
+import { equalLinkAddresses, type LinkAddress } from "../wire/mac/link-address.js";
 import type { LinkMetrics } from "./link-metrics.js";
 import { NdHost } from "./nd-host.js";
 import { NdRouter } from "./nd-router.js";
@@ -23,6 +23,7 @@ import { NeighborCache } from "./neighbor-cache.js";
 import { NetworkInformation } from "./network-information.js";
 import type { BorderRouterOptions, LowpanNodeOptions, NodeEvent } from "./node-types.js";
 import type { RoutingTables } from "./routing.js";
+import type { OwnTarget } from "./rpl/downward-routes.js";
 import { RplRouter } from "./rpl/rpl-router.js";
 
 /** What the control plane lets its node do. */
@@ -246,13 +247,29 @@ export class ControlPlane implements Machine {
     return new RplRouter({ ...(rpl === false ? {} : rpl), ...root }, metrics, random, {
       sendRpl: (now, destination, message) =>
         this.#output.send(now, this.linkLocal, destination ?? ALL_RPL_NODES, ON_LINK_HOP_LIMIT, message),
-      ownTargets: () => [...this.#addresses, ...(this.#router?.registeredAddresses ?? [])],
+      ownTargets: () => this.#ownTargets(),
+      keepsRegistration: (now, target, child) => this.#keepsRegistration(now, target, child),
       dioOptions: () => this.#information.prefixes.map((prefix) => rplPrefix(prefix)),
       handleParent: (_now, parent) => {
         if (parent !== undefined) this.#greet(parent);
         this.#output.emit({ type: "parent", parent });
       },
     });
+  }
+
+  #ownTargets(): OwnTarget[] {
+    const registrations = this.#router?.registrations() ?? [];
+    return [
+      ...this.#addresses.map((address) => ({ address, pathSequence: undefined })),
+      ...registrations.map(({ address, transactionId }) => ({ address, pathSequence: transactionId })),
+    ];
+  }
+
+  #keepsRegistration(now: Instant, target: Ipv6Address, child: Ipv6Address): boolean {
+    const registered = this.#router?.registered(target);
+    if (registered === undefined || equalLinkAddresses(registered.link, this.#neighbors.lookup(child))) return true;
+    this.#router?.forget(now, target);
+    return false;
   }
 
   /** A parent is a neighbour that must be found out about when it is gone. */

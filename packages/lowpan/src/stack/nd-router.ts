@@ -94,8 +94,11 @@ export class NdRouter implements Machine {
   }
 
   /** All addresses registered with us. */
-  get registeredAddresses(): Ipv6Address[] {
-    return Array.from(this.#registered.entries(), ([key]) => addressOfKey(key));
+  registrations(): (RegisteredAddress & { readonly address: Ipv6Address })[] {
+    return Array.from(this.#registered.entries(), ([key, registered]) => ({
+      ...registered,
+      address: addressOfKey(key),
+    }));
   }
 
   /** Keeps others from registering an address of this node's own. */

@@ -26,7 +26,16 @@ const REFUSED = 128;
 export interface DownwardRoutesOutput {
   send(now: Instant, destination: Ipv6Address, message: RplMessage): void;
   /** The addresses that this node answers for: its own, and those of hosts that have registered with it. */
-  ownTargets(): readonly Ipv6Address[];
+  ownTargets(): readonly OwnTarget[];
+  /** A child tells of a host that is registered here: false when it has moved there, true when it is the child itself. */
+  keepsRegistration(now: Instant, target: Ipv6Address, child: Ipv6Address): boolean;
+}
+
+/** An address that a node tells its parent of in its own name. */
+export interface OwnTarget {
+  readonly address: Ipv6Address;
+  /** The transaction number of an extended registration: it goes with the host from router to router (RFC 9010 9.2). */
+  readonly pathSequence: number | undefined;
 }
 
 /** What the DODAG says of routes. */
@@ -160,7 +169,7 @@ export class DownwardRoutes implements Machine {
 
   #markAll(): void {
     this.#pathSequence = nextLollipop(this.#pathSequence);
-    for (const target of this.#output.ownTargets()) this.#untold.add(addressKey(target));
+    for (const { address } of this.#output.ownTargets()) this.#untold.add(addressKey(address));
     for (const { target } of this.routes.entries()) this.#untold.add(addressKey(target));
   }
 
@@ -178,8 +187,8 @@ export class DownwardRoutes implements Machine {
     pathSequence: number,
     pathLifetime: number,
   ): boolean {
-    // A child that tells of us has not heard yet that we are above it now.
-    if (this.#output.ownTargets().some((own) => equalBytes(own, target))) return true;
+    // A child that tells of us has not heard yet that we are above it now; one that is registered needs no route.
+    if (this.#ownTarget(target) !== undefined && this.#output.keepsRegistration(now, target, from)) return true;
     const known = this.routes.lookup(target);
     const isOld =
       known !== undefined && pathSequence !== known.pathSequence && !isLollipopNewer(pathSequence, known.pathSequence);
@@ -252,7 +261,8 @@ export class DownwardRoutes implements Machine {
     // Those that are gone, but of which it has not been told, as well.
     const gone = Array.from(this.#untold, (key) => addressOfKey(key));
     const known = Array.from(this.routes.entries(), ({ target }) => target);
-    const keys = new Set([...this.#output.ownTargets(), ...known, ...gone].map((target) => addressKey(target)));
+    const own = this.#output.ownTargets().map(({ address }) => address);
+    const keys = new Set([...own, ...known, ...gone].map((target) => addressKey(target)));
     const targets = Array.from(keys, (key) => addressOfKey(key));
     for (let i = 0; i < targets.length; i += MAX_TARGETS) {
       this.#daoSequence = nextLollipop(this.#daoSequence);
@@ -271,7 +281,7 @@ export class DownwardRoutes implements Machine {
   }
 
   #optionsFor(now: Instant, targets: readonly string[], { defaultLifetime }: RouteLifetime): RplOption[] {
-    const own = new Set(this.#output.ownTargets().map((target) => addressKey(target)));
+    const own = new Set(this.#output.ownTargets().map(({ address }) => addressKey(address)));
     return targets.flatMap((key) => {
       const target = addressOfKey(key);
       const route = this.routes.lookup(target);
@@ -293,11 +303,20 @@ export class DownwardRoutes implements Machine {
         isExternal: false,
         pathControl: 0,
         // The owner of an address counts; who passes it on does not (RFC 6550 9.2.2).
-        pathSequence: this.routes.lookup(target)?.pathSequence ?? this.#pathSequence,
+        pathSequence: this.#pathSequenceOf(target),
         pathLifetime,
         parent: undefined,
       },
     ];
+  }
+
+  #pathSequenceOf(target: Ipv6Address): number {
+    const route = this.routes.lookup(target);
+    return route?.pathSequence ?? this.#ownTarget(target)?.pathSequence ?? this.#pathSequence;
+  }
+
+  #ownTarget(target: Ipv6Address): OwnTarget | undefined {
+    return this.#output.ownTargets().find(({ address }) => equalBytes(address, target));
   }
 
   #units(milliseconds: number): number {

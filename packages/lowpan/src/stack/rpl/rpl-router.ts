@@ -5,7 +5,7 @@ import { type DodagInformationObject, RPL_MODE, type RplMessage } from "../../wi
 import type { DodagConfiguration, RplOption } from "../../wire/ip/rpl-option.js";
 import type { LinkAddress } from "../../wire/mac/link-address.js";
 import type { LinkMetrics } from "../link-metrics.js";
-import { DownwardRoutes } from "./downward-routes.js";
+import { DownwardRoutes, type DownwardRoutesOutput } from "./downward-routes.js";
 import { OBJECTIVE_FUNCTIONS, type ObjectiveFunction } from "./objective-function.js";
 import { ParentSet } from "./parent-set.js";
 import { dagRank, INFINITE_RANK, isLollipopNewer, LOLLIPOP_INIT, nextLollipop } from "./rank.js";
@@ -13,10 +13,9 @@ import { DEFAULT_CONFIGURATION, type RplOptions } from "./rpl-options.js";
 import { TrickleTimer } from "./trickle.js";
 
 /** What RPL lets its node do. */
-export interface RplOutput {
+export interface RplOutput extends Omit<DownwardRoutesOutput, "send"> {
   /** Sends a control message; `undefined` is all RPL nodes on the link. */
   sendRpl(now: Instant, destination: Ipv6Address | undefined, message: RplMessage): void;
-  ownTargets(): readonly Ipv6Address[];
   /** Options that the root's DIOs carry beside the configuration: prefixes. */
   dioOptions(now: Instant): readonly RplOption[];
   handleParent(now: Instant, parent: Ipv6Address | undefined): void;
@@ -67,6 +66,7 @@ export class RplRouter implements Machine {
       {
         send: (now, destination, message) => output.sendRpl(now, destination, message),
         ownTargets: () => output.ownTargets(),
+        keepsRegistration: (now, target, child) => output.keepsRegistration(now, target, child),
       },
       options.maxRoutes,
     );
