@@ -153,6 +153,11 @@ export class CoapClient {
     await this.#connector.close();
   }
 
+  /** `await using client = createClient()` closes it at the end of the block. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
   #stream(
     uri: string,
     options: RequestOptions,
