@@ -107,7 +107,9 @@ describe.each(Object.entries(BROKERS))("measuring %s", (name, start) => {
     expect(figure?.value).toBeGreaterThan(20);
   });
 
-  it.skipIf(name === "a scripted broker")("many topics and subscriptions: filters with wildcards", async () => {
+  // The scripted broker knows no wildcards.
+  if (name === "a scripted broker") return;
+  it("many topics and subscriptions: filters with wildcards", async () => {
     const topics = await run(await start(), "many-topics", {
       publishers: 2,
       subscribers: 2,
