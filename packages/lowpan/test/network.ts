@@ -84,8 +84,9 @@ export class Network {
   /** Runs for so many milliseconds, gathering events as they come. */
   run(milliseconds: number): void {
     const until = this.simulation.now + milliseconds;
+    // In steps of a millisecond or more: finer than that, the times of events need not be.
     while (this.simulation.now < until) {
-      this.simulation.runUntil(Math.min(until, this.simulation.nextDeadline()));
+      this.simulation.runUntil(Math.min(until, Math.max(this.simulation.nextDeadline(), this.simulation.now + 1)));
       this.collect();
     }
   }

@@ -9,3 +9,4 @@ export {
   type ZepHello,
   type ZepPacket,
 } from "./zep.js";
+export type { FrameLink, LinkFrame } from "./frame-link.js";

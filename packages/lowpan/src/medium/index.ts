@@ -1,15 +1,8 @@
 export { type CsmaCaOptions } from "./csma-ca.js";
 export { DuplicateFilter, type DuplicateFilterOptions } from "./duplicate-filter.js";
 export { EnergyMeter, type EnergyReport, RADIO_CURRENTS, type RadioCurrents, type RadioMode } from "./energy.js";
-export {
-  Mac,
-  type MacCounters,
-  type MacEvent,
-  type MacOptions,
-  type MacRequest,
-  type Radio,
-  type SendStatus,
-} from "./mac.js";
+export { Mac } from "./mac.js";
+export type { MacCounters, MacEvent, MacOptions, MacRequest, Radio, SendStatus } from "./mac-service.js";
 export { MacSecurity, type MacSecurityOptions } from "./mac-security.js";
 export {
   Medium,

@@ -1,8 +1,7 @@
-import { type Instant, type Machine, NEVER, type RandomSource } from "@isthmus/machine";
+import { type Instant, type Machine, NEVER } from "@isthmus/machine";
 import {
   acknowledgement,
   decodeFrame,
-  type DecodeFrameOptions,
   encodeFrame,
   MAX_FRAME_LENGTH,
   type MacFrame,
@@ -10,88 +9,14 @@ import {
   macHeaderLength,
 } from "../wire/mac/frame.js";
 import { FCS_LENGTH } from "../wire/mac/fcs.js";
-import {
-  BROADCAST_PAN,
-  equalLinkAddresses,
-  isBroadcast,
-  type LinkAddress,
-  linkAddressKey,
-} from "../wire/mac/link-address.js";
+import { isBroadcast, type LinkAddress, linkAddressKey } from "../wire/mac/link-address.js";
 import { micLength } from "../wire/mac/security-header.js";
 import { WireError } from "../wire/wire-error.js";
-import { CsmaCa, type CsmaCaOptions } from "./csma-ca.js";
+import { CsmaCa } from "./csma-ca.js";
 import { DuplicateFilter } from "./duplicate-filter.js";
-import type { MacSecurity } from "./mac-security.js";
+import { isFrameForUs } from "./frame-filter.js";
+import type { MacCounters, MacEvent, MacOptions, MacRequest, SendStatus } from "./mac-service.js";
 import { interframeSpacingMs, PHY, SYMBOL_MS } from "./phy.js";
-
-/** What the MAC needs of a radio: the seam between it and the simulated medium, a socket or a serial line. */
-export interface Radio {
-  /** Whether nothing is heard on the channel just now. A link that knows no channel says true. */
-  isChannelClear(now: Instant): boolean;
-  /** Sends a frame, check sequence included; returns the milliseconds that it is on the air. */
-  transmit(now: Instant, psdu: Uint8Array): number;
-}
-
-/** How a {@link Mac} is set up. */
-export interface MacOptions extends CsmaCaOptions {
-  readonly radio: Radio;
-  readonly random: RandomSource;
-  /** The extended address. */
-  readonly address: LinkAddress;
-  /** The short address, used as source once it is there. Default: none. */
-  readonly shortAddress?: LinkAddress;
-  readonly panId: number;
-  /** Seals and opens frames. Default: nothing is secured. */
-  readonly security?: MacSecurity;
-  /** macMaxFrameRetries: times that an unacknowledged frame is sent again. Default 3. */
-  readonly maxRetries?: number;
-  /** Frames that wait at most; one more is refused. Default 32: two datagrams of 1,280 octets. */
-  readonly maxQueueLength?: number;
-  /** Milliseconds to wait for an acknowledgement. Default 54 symbols (0.864 ms). */
-  readonly ackWaitMs?: number;
-  /** Whether the channel is assessed before sending. Default true; false for links where only we send. */
-  readonly usesCsma?: boolean;
-  /** How check sequences are taken. Default `checked`. */
-  readonly fcs?: DecodeFrameOptions["fcs"];
-}
-
-/** A frame to be sent. */
-export interface MacRequest {
-  readonly destination: LinkAddress;
-  readonly payload: Uint8Array;
-  /** Comes back in the `sent` event. */
-  readonly handle: number;
-  /** That of an earlier attempt, so that the receiver knows a frame that it has had already. Default: the next one. */
-  readonly sequenceNumber?: number;
-}
-
-/** What happened to a frame that was to be sent. */
-export type SendStatus = "success" | "no-ack" | "channel-access-failure" | "refused";
-
-export type MacEvent =
-  | {
-      readonly type: "sent";
-      readonly handle: number;
-      readonly status: SendStatus;
-      readonly attempts: number;
-      /** Undefined when the request was refused. */
-      readonly sequenceNumber: number | undefined;
-    }
-  | { readonly type: "received"; readonly frame: MacFrame; readonly rssDbm: number | undefined };
-
-/** What a MAC has done. */
-export interface MacCounters {
-  framesSent: number;
-  framesReceived: number;
-  acksSent: number;
-  acksReceived: number;
-  retries: number;
-  noAcks: number;
-  channelAccessFailures: number;
-  duplicates: number;
-  /** Frames whose check sequence, format or security was wrong. */
-  invalid: number;
-}
 
 type State =
   | { readonly name: "idle" }
@@ -196,7 +121,7 @@ export class Mac implements Machine {
       this.#handleAck(now, frame);
       return;
     }
-    if (!this.#isForUs(frame)) return;
+    if (!isFrameForUs(frame, this.#options.panId, this.#options.address, this.shortAddress)) return;
     const isBroadcastFrame = frame.destination === undefined || isBroadcast(frame.destination);
     if (frame.isAckRequested && !isBroadcastFrame) this.#scheduleAck(now, frame);
     this.#deliver(now, frame, rssDbm);
@@ -333,19 +258,6 @@ export class Mac implements Machine {
     const { request, attempts, psdu, sequenceNumber } = outgoing;
     this.#events.push({ type: "sent", handle: request.handle, status, attempts, sequenceNumber });
     this.#state = { name: "spacing", until: now + (attempts === 0 ? 0 : interframeSpacingMs(psdu.length)) };
-  }
-
-  /** The filter of 2015 6.7.2: our PAN or any, our address or everyone's. */
-  #isForUs(frame: MacFrame): boolean {
-    const { panId, address } = this.#options;
-    const { destination, destinationPanId } = frame;
-    if (destinationPanId !== undefined && destinationPanId !== panId && destinationPanId !== BROADCAST_PAN) {
-      if (panId !== BROADCAST_PAN) return false;
-    }
-    // Beacons and some commands are for whoever hears them.
-    if (destination === undefined) return frame.type !== "data";
-    if (isBroadcast(destination) || equalLinkAddresses(destination, address)) return true;
-    return equalLinkAddresses(destination, this.shortAddress);
   }
 
   #scheduleAck(now: Instant, frame: MacFrame): void {

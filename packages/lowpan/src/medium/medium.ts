@@ -1,6 +1,6 @@
 import { DeadlineQueue, type Instant, type Machine, SeededRandom } from "@isthmus/machine";
 import { EnergyMeter, type EnergyReport, RADIO_CURRENTS, type RadioCurrents } from "./energy.js";
-import type { Radio } from "./mac.js";
+import type { Radio } from "./mac-service.js";
 import { airTimeMs, SYNCHRONIZATION_MS } from "./phy.js";
 import { DEFAULT_NOISE_DBM, type LinkQuality, type Position, type Propagation } from "./propagation.js";
 

@@ -1,6 +1,6 @@
 import { DeadlineQueue, type Instant, type Machine, NEVER, type Scheduled } from "@isthmus/machine";
 import type { EnergyReport, RadioCurrents } from "./energy.js";
-import type { Radio } from "./mac.js";
+import type { Radio } from "./mac-service.js";
 import { Medium, type MediumOptions, type SimulatedRadio } from "./medium.js";
 import type { Position } from "./propagation.js";
 

@@ -1,6 +1,7 @@
 import { byteAt } from "@isthmus/bytes";
 import { type Instant, type Machine, NEVER, type RandomSource } from "@isthmus/machine";
-import type { Mac, MacEvent, SendStatus } from "../medium/mac.js";
+import type { Mac } from "../medium/mac.js";
+import type { MacEvent, SendStatus } from "../medium/mac-service.js";
 import { BROADCAST_HEADER_LENGTH } from "../wire/adaptation/broadcast.js";
 import type { ContextTable } from "../wire/adaptation/context-table.js";
 import { decompressDatagram, encodeDatagram, MAX_UNFRAGMENTED_LENGTH } from "../wire/adaptation/datagram.js";

@@ -159,32 +159,9 @@ export class ControlPlane implements Machine {
   }
 
   /** As a border router: there is nothing to wait for. */
-  #found(now: Instant, { prefix, contexts = [], version = 1, lifetimeMinutes = 1_440 }: BorderRouterOptions): void {
-    const address = addressOnPrefix(prefix, this.#options.address);
-    const lifetimeSeconds = lifetimeMinutes * 60;
-    this.#information.setOwn(
-      now,
-      { type: "border-router", version, lifetimeMinutes, address },
-      [
-        {
-          type: "prefix-information",
-          prefix,
-          prefixLength: 64,
-          isOnLink: false,
-          isAutonomous: true,
-          validLifetimeSeconds: lifetimeSeconds,
-          preferredLifetimeSeconds: lifetimeSeconds,
-        },
-      ],
-      [{ id: 0, prefix, length: 64 }, ...contexts].map(({ id, prefix: contextPrefix, length }) => ({
-        type: "context",
-        contextId: id,
-        prefix: contextPrefix,
-        prefixLength: length,
-        isForCompression: true,
-        lifetimeMinutes,
-      })),
-    );
+  #found(now: Instant, borderRouter: BorderRouterOptions): void {
+    const address = addressOnPrefix(borderRouter.prefix, this.#options.address);
+    this.#information.setOwn(now, borderRouter, address);
     this.#router?.claimOwn(address);
     this.#addAddress(address);
     this.#rpl?.start(now);
@@ -248,7 +225,8 @@ export class ControlPlane implements Machine {
       sendRpl: (now, destination, message) =>
         this.#output.send(now, this.linkLocal, destination ?? ALL_RPL_NODES, ON_LINK_HOP_LIMIT, message),
       ownTargets: () => this.#ownTargets(),
-      keepsRegistration: (now, target, child) => this.#keepsRegistration(now, target, child),
+      isOwnAddress: (own) => this.#isUsable(own),
+      handleTold: (now, target, child) => this.#handleTold(now, target, child),
       dioOptions: () => this.#information.prefixes.map((prefix) => rplPrefix(prefix)),
       handleParent: (_now, parent) => {
         if (parent !== undefined) this.#greet(parent);
@@ -265,11 +243,11 @@ export class ControlPlane implements Machine {
     ];
   }
 
-  #keepsRegistration(now: Instant, target: Ipv6Address, child: Ipv6Address): boolean {
+  /** A host of ours of which a child tells has moved there, unless it is the child itself. */
+  #handleTold(now: Instant, target: Ipv6Address, child: Ipv6Address): void {
     const registered = this.#router?.registered(target);
-    if (registered === undefined || equalLinkAddresses(registered.link, this.#neighbors.lookup(child))) return true;
+    if (registered === undefined || equalLinkAddresses(registered.link, this.#neighbors.lookup(child))) return;
     this.#router?.forget(now, target);
-    return false;
   }
 
   /** A parent is a neighbour that must be found out about when it is gone. */

@@ -1,6 +1,7 @@
 import { byteAt } from "@isthmus/bytes";
 import type { Instant } from "@isthmus/machine";
-import { Mac, type MacCounters } from "../medium/mac.js";
+import { Mac } from "../medium/mac.js";
+import type { MacCounters } from "../medium/mac-service.js";
 import type { NodeMachine } from "../medium/simulation.js";
 import { ContextTable } from "../wire/adaptation/context-table.js";
 import {

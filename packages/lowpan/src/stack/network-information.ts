@@ -3,8 +3,11 @@ import { type Instant, type Machine, NEVER } from "@isthmus/machine";
 import type { ContextTable } from "../wire/adaptation/context-table.js";
 import type { Ipv6Address } from "../wire/ip/address.js";
 import type { BorderRouterOption, ContextOption, NdOption, PrefixInformationOption } from "../wire/ip/nd-option.js";
+import type { BorderRouterOptions } from "./node-types.js";
 
 const MS_PER_MINUTE = 60_000;
+/** A day. */
+const DEFAULT_LIFETIME_MINUTES = 1_440;
 /** What a border router lifetime of zero stands for, in minutes (RFC 6775 4.3). */
 const DEFAULT_BORDER_ROUTER_LIFETIME = 10_000;
 
@@ -43,19 +46,35 @@ export class NetworkInformation implements Machine {
     return this.#information?.prefixes ?? [];
   }
 
-  /** Sets what this node tells as a border router. It does not grow old. */
-  setOwn(
-    now: Instant,
-    borderRouter: BorderRouterOption,
-    prefixes: readonly PrefixInformationOption[],
-    contexts: readonly ContextOption[],
-  ): void {
+  /** Sets what this node tells as a border router with this address. It does not grow old. */
+  setOwn(now: Instant, options: BorderRouterOptions, address: Ipv6Address): void {
+    const { prefix, contexts: others = [], version = 1, lifetimeMinutes = DEFAULT_LIFETIME_MINUTES } = options;
+    const contexts = [{ id: 0, prefix, length: 64 }, ...others];
+    for (const context of contexts) this.#contexts.set(context);
     this.#isOwn = true;
-    this.#information = { borderRouter, prefixes, contexts, receivedAt: now };
-    for (const context of contexts) {
-      const { contextId: id, prefix, prefixLength: length, isForCompression } = context;
-      this.#contexts.set({ id, prefix, length, isForCompression });
-    }
+    this.#information = {
+      borderRouter: { type: "border-router", version, lifetimeMinutes, address },
+      prefixes: [
+        {
+          type: "prefix-information",
+          prefix,
+          prefixLength: 64,
+          isOnLink: false,
+          isAutonomous: true,
+          validLifetimeSeconds: lifetimeMinutes * 60,
+          preferredLifetimeSeconds: lifetimeMinutes * 60,
+        },
+      ],
+      contexts: contexts.map((context) => ({
+        type: "context",
+        contextId: context.id,
+        prefix: context.prefix,
+        prefixLength: context.length,
+        isForCompression: true,
+        lifetimeMinutes,
+      })),
+      receivedAt: now,
+    };
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { RandomSource } from "@isthmus/machine";
-import type { Radio } from "../medium/mac.js";
+import type { Radio } from "../medium/mac-service.js";
 import type { CsmaCaOptions } from "../medium/csma-ca.js";
 import type { MacSecurity } from "../medium/mac-security.js";
 import type { ErrorMessage } from "../wire/ip/icmpv6.js";

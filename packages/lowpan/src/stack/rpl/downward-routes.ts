@@ -27,8 +27,9 @@ export interface DownwardRoutesOutput {
   send(now: Instant, destination: Ipv6Address, message: RplMessage): void;
   /** The addresses that this node answers for: its own, and those of hosts that have registered with it. */
   ownTargets(): readonly OwnTarget[];
-  /** A child tells of a host that is registered here: false when it has moved there, true when it is the child itself. */
-  keepsRegistration(now: Instant, target: Ipv6Address, child: Ipv6Address): boolean;
+  isOwnAddress(address: Ipv6Address): boolean;
+  /** A child tells of an address: a host of ours may have moved there. */
+  handleTold(now: Instant, target: Ipv6Address, child: Ipv6Address): void;
 }
 
 /** An address that a node tells its parent of in its own name. */
@@ -187,8 +188,9 @@ export class DownwardRoutes implements Machine {
     pathSequence: number,
     pathLifetime: number,
   ): boolean {
-    // A child that tells of us has not heard yet that we are above it now; one that is registered needs no route.
-    if (this.#ownTarget(target) !== undefined && this.#output.keepsRegistration(now, target, from)) return true;
+    // A child that tells of us has not heard yet that we are above it now.
+    if (this.#output.isOwnAddress(target)) return true;
+    this.#output.handleTold(now, target, from);
     const known = this.routes.lookup(target);
     const isOld =
       known !== undefined && pathSequence !== known.pathSequence && !isLollipopNewer(pathSequence, known.pathSequence);

@@ -66,7 +66,8 @@ export class RplRouter implements Machine {
       {
         send: (now, destination, message) => output.sendRpl(now, destination, message),
         ownTargets: () => output.ownTargets(),
-        keepsRegistration: (now, target, child) => output.keepsRegistration(now, target, child),
+        isOwnAddress: (address) => output.isOwnAddress(address),
+        handleTold: (now, target, child) => output.handleTold(now, target, child),
       },
       options.maxRoutes,
     );
