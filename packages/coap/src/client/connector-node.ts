@@ -59,6 +59,8 @@ class NodeConnector implements Connector {
       ...udp,
     });
     this.#socketByFamily.set(family, socket);
+    // Without that family there is no socket now; there may be one later.
+    socket.catch(() => this.#socketByFamily.delete(family));
     return socket;
   }
 

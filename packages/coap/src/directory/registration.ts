@@ -5,8 +5,11 @@ import type { RegistrationParameters, UpdateParameters } from "./registration-pa
 
 /** Who registered, and from where. */
 export interface Registrant {
-  /** The scheme, address and port that it came from, as a URI: the base where none is said. */
-  readonly source: string;
+  /**
+   * The scheme, address and port that it came from, as a URI: the base where none is said. Undefined when nobody can ask
+   * there, as behind a connection that the registrant opened.
+   */
+  readonly source: string | undefined;
   /** Its address alone, to know it again by. */
   readonly address: string;
   /** The link that it is on, when its address is link-local. */
@@ -45,7 +48,7 @@ export class Registration {
     this.d = parameters.d;
     this.registrant = registrant;
     this.#location = location;
-    this.#base = registrant.source;
+    this.#base = parameters.base ?? registrant.source ?? "";
   }
 
   /** The URI that its links are relative to. */
@@ -68,7 +71,7 @@ export class Registration {
     this.registrant = registrant;
     this.lifetimeS = parameters.lt ?? DEFAULT_LIFETIME_S;
     this.#isBaseExplicit = parameters.base !== undefined;
-    this.#base = parameters.base ?? registrant.source;
+    this.#base = parameters.base ?? registrant.source ?? "";
     this.#attributes = new Map();
     this.#addAttributes(parameters);
     this.#links = links;
@@ -84,7 +87,7 @@ export class Registration {
       this.#isBaseExplicit = true;
       this.#base = parameters.base;
     } else if (!this.#isBaseExplicit) {
-      this.#base = registrant.source;
+      this.#base = registrant.source ?? this.#base;
     }
     this.#addAttributes(parameters);
     this.#resolved = undefined;

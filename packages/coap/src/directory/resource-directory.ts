@@ -84,7 +84,7 @@ export class ResourceDirectory implements Machine {
    * Takes an endpoint in, or anew under the name that it has (RFC 9176 5).
    *
    * @param isRetained whether an update may bring it back after it expired; not after simple registration (RFC 9176 5.1).
-   * @throws CoapError with 4.13 for too many links, 5.03 when the directory is full.
+   * @throws CoapError with 4.00 when there is no base, 4.13 for too many links, 5.03 when the directory is full.
    */
   register(
     now: Instant,
@@ -95,6 +95,9 @@ export class ResourceDirectory implements Machine {
   ): Registration {
     const { maxLinks = 1_000 } = this.#options;
     if (links.length > maxLinks) throw new CoapError(Code.REQUEST_ENTITY_TOO_LARGE, `more than ${maxLinks} links`);
+    // RFC 9176 5: without an address that can be asked, the base is not optional.
+    if ((parameters.base ?? registrant.source) === undefined)
+      throw new CoapError(Code.BAD_REQUEST, "the base is missing");
     const registration = this.findByName(parameters.ep, parameters.d) ?? this.#add(parameters, registrant);
     registration.replace(parameters, registrant, links);
     registration.isRetained = isRetained;

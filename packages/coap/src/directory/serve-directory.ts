@@ -153,6 +153,9 @@ class DirectoryService implements ServedDirectory, DirectoryListener {
     if (parameters.base !== undefined) throw new CoapError(Code.BAD_REQUEST, "simple registration has no base");
     this.#check(this.#directory.findByName(parameters.ep, parameters.d), request);
     const registrant = this.#registrantOf(request.peer);
+    // RFC 9176 5.1: not over a connection, which would need a base.
+    if (registrant.source === undefined)
+      throw new CoapError(Code.BAD_REQUEST, "simple registration goes over datagrams");
     const items = await discover(registrant.source).catch((cause: unknown) => {
       throw new CoapError(Code.BAD_GATEWAY, "the endpoint does not show its links", { cause });
     });
@@ -165,7 +168,8 @@ class DirectoryService implements ServedDirectory, DirectoryListener {
   #mountLookups(path: string): Resource[] {
     const lookUp = (kind: typeof lookUpEndpoints) => (request: ServerRequest) =>
       links(kind(this.#now(), this.#directory, parseLookup(request.query, zoneOf(request.peer))));
-    const shared = { isObservable: true, hasContentEtag: true };
+    // RFC 9176 6.2: a notification each time the matching links change.
+    const shared = { isObservable: true, onlyNotifiesChanges: true, hasContentEtag: true };
     return [
       this.#server.resource(`${path}/ep`, {
         ...shared,
@@ -192,7 +196,9 @@ class DirectoryService implements ServedDirectory, DirectoryListener {
     // RFC 9176 5: scheme, address literal and port, no zone.
     const authority =
       peer.port === coapSchemes.coap.defaultPort ? formatHost(address) : `${formatHost(address)}:${peer.port}`;
-    return { source: `${scheme}://${authority}`, address, ...(zone !== undefined && { zone }) };
+    // Over a connection that the registrant opened nobody else reaches it.
+    const source = peer.isReliable ? undefined : `${scheme}://${authority}`;
+    return { source, address, ...(zone !== undefined && { zone }) };
   }
 }
 

@@ -8,12 +8,13 @@ export function formatHttpEtag(etag: Uint8Array): string {
 /**
  * The CoAP entity-tags that a list of HTTP's names; those that no CoAP server can have made are left out.
  *
- * A weak tag, `W/"..."`, counts as what it says: CoAP has no such difference.
+ * @param isWeak whether `W/"..."` counts as what it says, as in If-None-Match; in If-Match it never matches (RFC 9110
+ * 13.1.1).
  */
-export function parseHttpEtags(list: string): Uint8Array[] {
+export function parseHttpEtags(list: string, isWeak: boolean): Uint8Array[] {
   return list.split(",").flatMap((item) => {
-    const [, digits] = /^\s*(?:W\/)?"([0-9a-fA-F]{2,16})"\s*$/.exec(item) ?? [];
-    return digits === undefined ? [] : decode(digits);
+    const [, weak, digits] = /^\s*(W\/)?"([0-9a-fA-F]{2,16})"\s*$/.exec(item) ?? [];
+    return digits === undefined || (weak !== undefined && !isWeak) ? [] : decode(digits);
   });
 }
 

@@ -96,7 +96,7 @@ export class HcProxy {
     if (target === undefined) return refuse(400, `what follows ${this.#path} is not a URI of CoAP`);
     if (!this.#options.allow(target)) return refuse(403, `the proxy does not fetch ${target.uri}`);
     const options = this.#optionsOf(request);
-    if (options === undefined) return refuse(415, "the media type has no Content-Format");
+    if (!(options instanceof Options)) return options;
     const response = await this.#relay(target, code, options, request.body);
     return this.#responseOf(response, target, request);
   }
@@ -113,24 +113,20 @@ export class HcProxy {
     }
   }
 
-  /** Undefined when the body's media type has no Content-Format: 415 (RFC 8075 6.1). */
-  #optionsOf({ headers, body, method }: HttpRequest): Options | undefined {
+  /** What the headers say, or the response when they say what CoAP cannot. */
+  #optionsOf({ headers, body, method }: HttpRequest): Options | HttpResponse {
     const entries: OptionEntry[] = [];
     const accept = acceptOfHttp(headers["accept"]);
     if (accept !== undefined) entries.push([Option.ACCEPT, accept]);
     if (body.length > 0) {
       const format = this.#contentFormatOf(headers);
-      if (format === undefined) return undefined;
+      // RFC 8075 6.1.
+      if (format === undefined) return refuse(415, "the media type has no Content-Format");
       entries.push([Option.CONTENT_FORMAT, format]);
     }
-    const { "if-match": ifMatch, "if-none-match": ifNoneMatch } = headers;
-    if (ifMatch?.trim() === "*") entries.push([Option.IF_MATCH, ""]);
-    else for (const etag of parseHttpEtags(ifMatch ?? "")) entries.push([Option.IF_MATCH, etag]);
-    if (ifNoneMatch?.trim() === "*") entries.push([Option.IF_NONE_MATCH, ""]);
-    else if (method === "GET" || method === "HEAD") {
-      for (const etag of parseHttpEtags(ifNoneMatch ?? "")) entries.push([Option.ETAG, etag]);
-    }
-    return Options.of(...entries);
+    const conditions = conditionsOf(headers, method === "GET" || method === "HEAD");
+    if (!Array.isArray(conditions)) return conditions;
+    return Options.of(...entries, ...conditions);
   }
 
   #contentFormatOf(headers: HttpRequest["headers"]): number | undefined {
@@ -174,6 +170,26 @@ export class HcProxy {
       headers["location"] = this.targetFor({ ...coap, path, query });
     return headers;
   }
+}
+
+/** Preconditions (RFC 9110 13.1) as CoAP has them; the response when it has not: none may get lost on the way. */
+function conditionsOf(headers: HttpRequest["headers"], isSafe: boolean): OptionEntry[] | HttpResponse {
+  const { "if-match": ifMatch, "if-none-match": ifNoneMatch } = headers;
+  const entries: OptionEntry[] = [];
+  if (ifMatch?.trim() === "*") {
+    entries.push([Option.IF_MATCH, ""]);
+  } else if (ifMatch !== undefined) {
+    const etags = parseHttpEtags(ifMatch, false);
+    if (etags.length === 0) return refuse(412, "no CoAP server has made such an entity-tag");
+    entries.push(...etags.map((etag): OptionEntry => [Option.IF_MATCH, etag]));
+  }
+  if (ifNoneMatch?.trim() === "*") {
+    entries.push([Option.IF_NONE_MATCH, ""]);
+  } else if (ifNoneMatch !== undefined) {
+    if (!isSafe) return refuse(501, "If-None-Match with entity-tags has no counterpart in CoAP here");
+    entries.push(...parseHttpEtags(ifNoneMatch, true).map((etag): OptionEntry => [Option.ETAG, etag]));
+  }
+  return entries;
 }
 
 /** What goes out as it is for errors as well: CoAP's diagnostic payload is text (RFC 8075 6.5.3). */

@@ -91,7 +91,7 @@ export class ResponseCache {
     const key = cacheKey(question);
     if (response.code === Code.VALID) return this.#revalidate(now, key, question, response);
     this.#remove(key);
-    if (isCacheable(response)) this.#store(now, key, question.uri, response);
+    if (isWorthKeeping(response)) this.#store(now, key, question.uri, response);
     return response;
   }
 
@@ -191,9 +191,10 @@ function binary(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes.subarray(0, 8_192)) + (bytes.length > 8_192 ? binary(bytes.subarray(8_192)) : "");
 }
 
-/** RFC 7252 5.9: 2.05 and all errors; 2.01, 2.02 and 2.04 are not, and 2.03 is about another response. */
-function isCacheable(response: Response): boolean {
-  return response.code === Code.CONTENT || !isSuccessCode(response.code);
+/** RFC 7252 5.9: 2.05 and all errors are cacheable; one that is not fresh is of use when it can be validated. */
+function isWorthKeeping(response: Response): boolean {
+  if (response.code === Code.CONTENT) return maxAgeMsOf(response) > 0 || response.options?.has(Option.ETAG) === true;
+  return !isSuccessCode(response.code) && maxAgeMsOf(response) > 0;
 }
 
 function maxAgeMsOf({ options }: Response): number {

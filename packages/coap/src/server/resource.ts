@@ -2,6 +2,7 @@ import type { Instant } from "@isthmus/machine";
 import { Code, isSafeMethod, isSuccessCode } from "../codec/codes.js";
 import { Option } from "../codec/option-definitions.js";
 import type { IncomingRequest, Response } from "../endpoint/incoming.js";
+import type { Observation } from "../endpoint/subject.js";
 import type { Media } from "../media/media.js";
 import type { LinkAttributeValues } from "../media/link-format.js";
 import { CoapError, errorResponse } from "./coap-error.js";
@@ -28,6 +29,8 @@ export interface ResourceDefinition<Parameters = unknown> {
   readonly ipatch?: Handler<Parameters>;
   /** Whether it can be observed (RFC 7641); say `notify` when it changes. Default false. */
   readonly isObservable?: boolean;
+  /** Whether its observers are not told a state that is the same as before. Default false: saying it again keeps it fresh. */
+  readonly onlyNotifiesChanges?: boolean;
   /** Attributes of its link in `/.well-known/core`, as `{ rt: "temperature-c" }`. `obs` is added. */
   readonly attributes?: LinkAttributeValues;
   /** Whether it is listed in `/.well-known/core`. Default: when its path has no parameters. */
@@ -96,6 +99,11 @@ export class Resource {
     return count;
   }
 
+  /** The paths that are observed now: several where its own is a pattern. */
+  get observedPaths(): string[] {
+    return [...this.#observersByPath.keys()];
+  }
+
   /** Adds to what it does, in place of what it did. */
   define(definition: ResourceDefinition): this {
     this.#definition = { ...this.#definition, ...definition };
@@ -109,11 +117,9 @@ export class Resource {
    * @param options.path tells only those who observe this path, of a resource whose pattern has parameters.
    */
   notify(value?: unknown, options: { readonly path?: string } = {}): void {
-    for (const [path, observers] of this.#observersByPath) {
-      if (options.path !== undefined && options.path !== path) continue;
-      if (value === undefined) observers.notify();
-      else observers.notify((request, contentFormat) => this.#renderValue(request, value, contentFormat));
-    }
+    const { path } = options;
+    if (path === undefined) for (const observers of this.#observersByPath.values()) this.#tell(observers, value);
+    else this.#tell(this.#observersByPath.get(path), value);
   }
 
   /** Ends all observations with an error. Default: 4.04, it is gone. */
@@ -124,6 +130,7 @@ export class Resource {
   /** For the server: answers `incoming`. */
   handle(now: Instant, incoming: IncomingRequest, params: unknown): void {
     const observers = this.#isRegistration(incoming) ? this.#observersOf(incoming, params) : undefined;
+    observers?.apply();
     const changeCount = observers?.changeCount;
     const response = this.#respond(incoming, params);
     if (response instanceof Promise) {
@@ -140,10 +147,18 @@ export class Resource {
     observers: Observers | undefined,
     changeCount: number | undefined,
   ): void {
-    const observation = observers?.register(now, incoming, response);
+    let observation: Observation | undefined;
+    // RFC 7641 4.1: an error enters nobody.
+    if (isSuccessCode(response.code)) observation = observers?.register(now, incoming, response);
+    else observers?.refuse();
     incoming.respond(now, response);
     // A change while the handler was at work: what it found is history already.
     if (observation !== undefined && observers?.changeCount !== changeCount) observers?.notifyOne(observation);
+  }
+
+  #tell(observers: Observers | undefined, value: unknown): void {
+    if (value === undefined) observers?.notify();
+    else observers?.notify((request, contentFormat) => this.#renderValue(request, value, contentFormat));
   }
 
   #isRegistration(incoming: IncomingRequest): boolean {
@@ -156,6 +171,7 @@ export class Resource {
     const observers = new Observers({
       now: () => this.#host.now(),
       represent: (request, accept) => this.#respond(request, params, { accept }),
+      onlyNotifiesChanges: this.#definition.onlyNotifiesChanges ?? false,
       handleUnobserved: () => this.#observersByPath.delete(path.text),
     });
     this.#observersByPath.set(path.text, observers);

@@ -171,6 +171,14 @@ describe("registration (RFC 9176 5)", () => {
     expect([await post("</a", 40), await post("[]", 50)]).toEqual(["4.00", "4.15"]);
   });
 
+  it("needs a base of whom nobody else can reach", () => {
+    const directory = new ResourceDirectory();
+    const registrant = { source: undefined, address: "192.0.2.1" };
+    const register = (query: string[]) => directory.register(0, parseRegistration(new UriQuery(query)), registrant, []);
+    expect(() => register(["ep=a"])).toThrow("the base is missing");
+    expect(register(["ep=a", "base=coap+tcp://a.example"]).base).toBe("coap+tcp://a.example");
+  });
+
   it("has bounds", async () => {
     const bench = new DirectoryBench({}, { maxRegistrations: 1, maxLinks: 2 });
     const post = async (query: string, body: string) =>
@@ -392,6 +400,9 @@ describe("lookup (RFC 9176 6)", () => {
     await bench.pass(100);
     const location = await bench.register("ep=a&base=coap://a&lt=600", '</west>;rt="light",</x>;rt="other"');
     await bench.ask(`${location}?lt=60`, { method: "POST" });
+    await bench.pass(100);
+    // What has nothing to do with the query is not told.
+    await bench.register("ep=other&base=coap://other", "</y>");
     await bench.pass(100);
     await bench.ask(`${location}?base=coap://b`, { method: "POST" });
     await bench.pass(61_000);

@@ -140,7 +140,10 @@ describe("HTTP to CoAP (RFC 8075)", () => {
       await put({ "if-match": '"ff"' }),
       await put({ "if-match": "*" }),
       await put({ "if-none-match": "*" }),
-    ]).toEqual([204, 412, 204, 412]);
+      // A condition that cannot be said must not get lost.
+      await put({ "if-match": '"not hexadecimal"' }),
+      await put({ "if-none-match": '"0a1b"' }),
+    ]).toEqual([204, 412, 204, 412, 412, 501]);
   });
 
   it("refuses what has no counterpart, and what it is not told to fetch", async () => {

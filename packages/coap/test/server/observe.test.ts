@@ -111,6 +111,38 @@ describe("observable resources (RFC 7641)", () => {
     expect(responses.map(({ code }) => code)).toEqual([Code.CONTENT, Code.NOT_FOUND]);
   });
 
+  it("keep nothing of those who could not be entered", () => {
+    const bench = new ServerBench();
+    const rooms = bench.server.resource("/rooms/:room", {
+      get: ({ params }) => {
+        if (params.room !== "hall") throw new CoapError(Code.NOT_FOUND);
+        return "hall";
+      },
+      isObservable: true,
+    });
+    for (let room = 0; room < 50; room++) bench.send(`/rooms/${room}`, { observe: 0 });
+    bench.send("/rooms/hall", { observe: 0 });
+    bench.network.runFor(1_000);
+    expect([rooms.observerCount, rooms.observedPaths]).toEqual([1, ["/rooms/hall"]]);
+  });
+
+  it("tell a state that is the same as before only when they are not told otherwise", () => {
+    const bench = new ServerBench();
+    let value = 1;
+    const define = (path: string, onlyNotifiesChanges: boolean) =>
+      bench.server.resource(path, { get: () => value, isObservable: true, onlyNotifiesChanges });
+    const resources = [define("/all", false), define("/changes", true)];
+    const [all, changes] = ["/all", "/changes"].map((path) => bench.send(path, { observe: 0 }).responses);
+    for (const next of [1, 2, 2]) {
+      bench.network.runFor(100);
+      value = next;
+      for (const resource of resources) resource.notify();
+    }
+    bench.network.runFor(100);
+    expect(all).toHaveLength(4);
+    expect(changes?.map(summary)).toEqual(["2.05 Content 0 1", "2.05 Content 0 2"]);
+  });
+
   it("forget observers who cancel", () => {
     const bench = new ServerBench();
     const resource = bench.server.resource("/temp", { get: () => 20, isObservable: true });
