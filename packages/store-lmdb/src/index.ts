@@ -1,0 +1,2 @@
+export type { LmdbStore } from "./lmdb-store.js";
+export { type LmdbStoreOptions, openLmdbStore } from "./open-lmdb-store.js";
