@@ -1,6 +1,6 @@
 import { type Instant, NEVER, type RandomSource } from "@isthmus/machine";
 import { isRequestCode } from "../codec/codes.js";
-import { datagramLength, encodeEmpty, MessageType, writeDatagram } from "../codec/datagram.js";
+import { datagramLength, encodeDatagram, encodeEmpty, MessageType, writeDatagram } from "../codec/datagram.js";
 import type { CoapMessage } from "../codec/message.js";
 import type { DatagramPeer } from "./datagram-peer.js";
 import type { DeadlineQueue } from "./deadline-queue.js";
@@ -70,7 +70,7 @@ export class Outbox {
     return messageId;
   }
 
-  /** The datagram for `message`; it stays valid. */
+  /** The datagram for `message`; it stays valid, and is not to be kept for long. */
   encode(type: MessageType, messageId: number, message: CoapMessage): Uint8Array {
     const length = datagramLength(message);
     const bytes = this.#allocate(length);
@@ -177,7 +177,9 @@ export class Outbox {
     const type = isConfirmable ? MessageType.CON : MessageType.NON;
     const { message } = transmission;
     transmission.messageId = messageId;
-    transmission.bytes = message === undefined ? encodeEmpty(type, messageId) : this.encode(type, messageId, message);
+    // In a buffer of its own: it is kept for a minute, and would keep the slab that it stood in.
+    transmission.bytes =
+      message === undefined ? encodeEmpty(type, messageId) : encodeDatagram({ type, messageId, ...message });
     (peer.outstanding ??= new Map<number, Transmission>()).set(messageId, transmission);
   }
 

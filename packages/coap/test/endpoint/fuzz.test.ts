@@ -84,6 +84,8 @@ const collectGarbage = runInNewContext("gc") as () => void;
 
 /** Bytes that are in use, garbage collected. */
 function bytesInUse(): number {
+  // Once for what refers to buffers, once for the buffers.
+  collectGarbage();
   collectGarbage();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
