@@ -179,6 +179,21 @@ describe("acknowledged means stored", () => {
     expect(a.sent.at(-1)).toBe("later");
   });
 
+  test("what tells of an earlier batch waits for it, though nothing was written since", async () => {
+    const { disk, a, b } = setUp();
+    disk.hasWritten = true;
+    a.write("acknowledgement", true);
+    await turn();
+    b.write("acknowledgement on another connection", true);
+    await turn();
+    expect(b.sent).toEqual([]);
+    await disk.finish();
+    expect(b.sent).toEqual(["acknowledgement on another connection"]);
+    b.write("and when all is safe, at once", true);
+    await turn();
+    expect(b.sent).toHaveLength(2);
+  });
+
   test("a store that has failed acknowledges nothing", async () => {
     const { disk, a, failures } = setUp();
     disk.hasWritten = true;

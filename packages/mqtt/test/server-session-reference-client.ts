@@ -39,10 +39,20 @@ export class ReferenceClient implements FrameSink {
   /** Answers that are not sent yet, in order. [MQTT-4.6.0-2] [MQTT-4.6.0-3] */
   #answers: Packet[] = [];
   #isOpen = false;
+  readonly #clientId: string;
+  readonly #filter: string | undefined;
+  /** Whether the server has a session of it. */
+  #hasSession = false;
+  /** Whether its subscription was acknowledged, or it wants none. */
+  isSubscribed: boolean;
 
-  constructor(version: ProtocolVersion, random: SeededRandom) {
+  /** @param filter that it subscribes to when its session begins, at QoS 2. */
+  constructor(version: ProtocolVersion, random: SeededRandom, clientId = "c", filter?: string) {
     this.#version = version;
     this.#random = random;
+    this.#clientId = clientId;
+    this.#filter = filter;
+    this.isSubscribed = filter === undefined;
   }
 
   /** Messages that the server has not acknowledged to their end. */
@@ -62,7 +72,7 @@ export class ReferenceClient implements FrameSink {
     this.#send({
       type: "connect",
       protocolVersion: this.#version,
-      clientId: "c",
+      clientId: this.#clientId,
       // Only the first of all begins a session.
       cleanStart: isFirst && this.#version === 5,
       keepAlive: 0,
@@ -112,9 +122,16 @@ export class ReferenceClient implements FrameSink {
     switch (packet.type) {
       case "connack":
         if (packet.reasonCode !== 0) throw new Error(`refused with ${packet.reasonCode}`);
+        // MQTT 3.1 does not tell.
+        if (this.#hasSession && !packet.sessionPresent && this.#version !== 3) throw new Error("the session is lost");
+        this.#hasSession = true;
         this.#isOpen = true;
+        if (!this.isSubscribed) this.#subscribe();
         // [MQTT-4.4.0-1]
         for (const message of this.#outgoing) this.#sendMessage(message);
+        return;
+      case "suback":
+        this.isSubscribed = true;
         return;
       case "publish":
         this.#receivePublish(packet);
@@ -154,6 +171,12 @@ export class ReferenceClient implements FrameSink {
     if (!this.#unreleased.has(packetIdentifier)) this.delivered.push({ text, qos });
     this.#unreleased.add(packetIdentifier);
     this.#answers.push({ type: "pubrec", packetIdentifier, reasonCode: 0 });
+  }
+
+  #subscribe(): void {
+    const options = { qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
+    const subscriptions = [{ topicFilter: this.#filter ?? "", ...options }];
+    this.#send({ type: "subscribe", packetIdentifier: 65_535, subscriptions });
   }
 
   #settle(packetIdentifier: number, state: Outgoing["state"]): void {

@@ -16,8 +16,8 @@ export interface Flushable {
  * Writes once per connection and turn of the event loop: what the packets of all sockets that were readable in this
  * turn have caused is gathered first.
  *
- * Acknowledged means stored: with a durable store, output that tells of this turn's batch is set aside and written when
- * that batch is safe, the other at once. Order within a connection is kept: what comes later waits as well.
+ * Acknowledged means stored: with a durable store, output that tells of something stored is set aside and written when
+ * the youngest batch is safe, the other at once. Order within a connection is kept: what comes later waits as well.
  */
 export class FlushScheduler {
   readonly #commit: () => Promise<void> | undefined;
@@ -27,6 +27,8 @@ export class FlushScheduler {
   #isGathering = false;
   /** The connections that set something aside for the youngest batch, once for each time. */
   #latestBatch: Flushable[] = [];
+  /** Batches on their way to the disk. */
+  #pendingCount = 0;
 
   /** @param commit ends the turn's batch; undefined when nothing is to be waited for. */
   constructor(commit: () => Promise<void> | undefined, handleStoreFailure: (error: unknown) => void) {
@@ -61,7 +63,8 @@ export class FlushScheduler {
     const stored = this.#commit();
     if (stored !== undefined) this.#beginBatch(stored);
     for (const connection of dirty) {
-      const mustWait = stored !== undefined && connection.mustBeStoredFirst;
+      // What it tells of may be in an earlier batch: a message that came again, a session that was taken up.
+      const mustWait = this.#pendingCount > 0 && connection.mustBeStoredFirst;
       if (mustWait || connection.hasSetAside) this.#setAside(connection);
       else connection.flush();
     }
@@ -71,8 +74,9 @@ export class FlushScheduler {
   #beginBatch(stored: Promise<void>): void {
     const batch: Flushable[] = [];
     this.#latestBatch = batch;
+    this.#pendingCount++;
     stored.then(
-      () => releaseAll(batch),
+      () => this.#handleStored(batch),
       (error: unknown) => this.#handleStoreFailure(error),
     );
   }
@@ -81,8 +85,9 @@ export class FlushScheduler {
     connection.setAside();
     this.#latestBatch.push(connection);
   }
-}
 
-function releaseAll(batch: readonly Flushable[]): void {
-  for (const connection of batch) connection.release();
+  #handleStored(batch: readonly Flushable[]): void {
+    this.#pendingCount--;
+    for (const connection of batch) connection.release();
+  }
 }

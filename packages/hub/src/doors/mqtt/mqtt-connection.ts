@@ -211,6 +211,8 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     this.#aliases = new TopicAliases(options.topicAliasMaximum);
     const { keepAlive, properties } = grant(options, packet, assignedId ? session.clientId : undefined);
     const reasonCode = ReasonCode.success;
+    // What the session sends again tells of what may not be on the disk yet.
+    if (session.journal !== undefined) this.mustBeStoredFirst = true;
     this.#core.accept({ type: "connack", sessionPresent: isPresent, reasonCode, properties }, keepAlive);
     session.attach(this);
     this.#armTimer();
