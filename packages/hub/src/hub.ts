@@ -6,7 +6,10 @@ import { type Access, AnonymousAccess } from "./access/access.js";
 import { Clock } from "./clock.js";
 import { MqttDoor } from "./doors/mqtt/mqtt-door.js";
 import { MQTT_DEFAULTS } from "./doors/mqtt/mqtt-options.js";
+import { FlushScheduler } from "./flush-scheduler.js";
+import type { HubContext, HubPart } from "./hub-context.js";
 import type { HubOptions, ListenOptions } from "./hub-options.js";
+import type { HttpMount } from "./listeners/http-mount.js";
 import { openHttpListener } from "./listeners/http-listener.js";
 import { isLoopback, type Listener } from "./listeners/listener.js";
 import { openTcpListener } from "./listeners/tcp-listener.js";
@@ -52,7 +55,12 @@ export class Hub {
   readonly accessSummary: string;
   readonly #options: HubOptions;
   readonly #log: Logger;
+  readonly #context: HubContext;
   readonly #mqttDoor: MqttDoor;
+  /** What runs beside the doors, in the order in which it is opened. */
+  readonly #parts: HubPart[] = [];
+  /** What the HTTP listener serves. */
+  readonly #mounts: HttpMount[] = [];
   readonly #maximumPacketSize: number;
   #mqtt: Listener | undefined;
   #http: Listener | undefined;
@@ -77,14 +85,18 @@ export class Hub {
         this.#log.warn({ topic, reason: "the limit of retained messages is reached" }, "message not retained");
       },
     });
-    this.#mqttDoor = new MqttDoor({
+    this.#context = {
       exchange: this.exchange,
       access,
       clock: new Clock(),
       metrics: this.metrics,
       log: this.#log,
-      options: limits,
-    });
+      flushScheduler: new FlushScheduler(
+        () => this.exchange.commit(),
+        (error) => this.#log.fatal({ err: error }, "the store has failed: nothing is acknowledged any more"),
+      ),
+    };
+    this.#mqttDoor = new MqttDoor({ ...this.#context, options: limits });
   }
 
   /** The MQTT door; undefined when it is closed. */
@@ -111,6 +123,7 @@ export class Hub {
           allowedOrigins: http.allowedOrigins ?? [],
           describe: () => this.#describe(),
           isReady: () => this.#isReady,
+          mounts: this.#mounts,
           handleRefusal: (address, reason) => {
             this.metrics.connectionsRefused++;
             this.#log.warn({ address, listener: "http", reason }, "connection refused");
@@ -119,6 +132,7 @@ export class Hub {
         (transport) => this.#mqttDoor.open(transport, "http"),
       );
     }
+    for (const part of this.#parts) await part.open();
     this.#isReady = true;
   }
 
@@ -152,6 +166,7 @@ export class Hub {
     this.#isReady = false;
     const listenersClosed = Promise.all([this.#mqtt?.close(), this.#http?.close()]);
     this.#ending.abort(new Error("the hub was closed"));
+    await Promise.all(this.#parts.map((part) => part.close()));
     await this.#mqttDoor.close(CLOSE_GRACE_MS);
     await listenersClosed;
     await this.#http?.close();

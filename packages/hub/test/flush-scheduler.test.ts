@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Flushable, FlushScheduler } from "../src/doors/mqtt/flush-scheduler.js";
+import { type Flushable, FlushScheduler } from "../src/flush-scheduler.js";
 
 /** Batches that become safe when the test says so, in order; a turn that writes nothing has none. */
 class Disk {
@@ -202,5 +202,63 @@ describe("acknowledged means stored", () => {
     await disk.fail(new Error("disk full"));
     expect(a.sent).toEqual([]);
     expect(failures).toEqual([new Error("disk full")]);
+  });
+});
+
+describe("who waits for the turn's batch", () => {
+  test("is told when it is safe, together with all who asked in the same turn", async () => {
+    const disk = new Disk();
+    const scheduler = new FlushScheduler(
+      () => disk.commit(),
+      () => undefined,
+    );
+    const told: string[] = [];
+    disk.hasWritten = true;
+    const first = scheduler.whenStored().then(() => told.push("first"));
+    const second = scheduler.whenStored().then(() => told.push("second"));
+    await turn();
+    expect(told).toEqual([]);
+    await disk.finish();
+    await Promise.all([first, second]);
+    expect(told).toEqual(["first", "second"]);
+  });
+
+  test("is told at once when nothing was written", async () => {
+    const scheduler = new FlushScheduler(
+      () => undefined,
+      () => undefined,
+    );
+    await expect(scheduler.whenStored()).resolves.toBeUndefined();
+  });
+
+  test("is told that it cannot be made safe", async () => {
+    const disk = new Disk();
+    const failures: unknown[] = [];
+    const scheduler = new FlushScheduler(
+      () => disk.commit(),
+      (error) => failures.push(error),
+    );
+    disk.hasWritten = true;
+    const stored = scheduler.whenStored();
+    await turn();
+    const full = new Error("the disk is full");
+    await Promise.all([expect(stored).rejects.toBe(full), disk.fail(full)]);
+    expect(failures).toEqual([full]);
+  });
+
+  test("has what was prepared for the batch in it", async () => {
+    const disk = new Disk();
+    const scheduler = new FlushScheduler(
+      () => disk.commit(),
+      () => undefined,
+    );
+    scheduler.beforeCommit(() => (disk.hasWritten = true));
+    let isTold = false;
+    const stored = scheduler.whenStored().then(() => (isTold = true));
+    await turn();
+    expect(isTold).toBe(false);
+    await disk.finish();
+    await stored;
+    expect(isTold).toBe(true);
   });
 });

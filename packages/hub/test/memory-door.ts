@@ -7,6 +7,7 @@ import { type Access, AnonymousAccess } from "../src/access/access.js";
 import { Clock } from "../src/clock.js";
 import { MqttDoor } from "../src/doors/mqtt/mqtt-door.js";
 import { MQTT_DEFAULTS, type MqttDoorOptions } from "../src/doors/mqtt/mqtt-options.js";
+import { FlushScheduler } from "../src/flush-scheduler.js";
 import { Metrics } from "../src/metrics.js";
 import { ScriptedClient } from "./scripted-client.js";
 
@@ -42,6 +43,10 @@ export class MemoryDoor {
       log: pino(
         { level: hasLog ? "debug" : "silent" },
         { write: (line) => this.log.push(JSON.parse(line) as Record<string, unknown>) },
+      ),
+      flushScheduler: new FlushScheduler(
+        () => this.exchange.commit(),
+        (error) => this.log.push({ msg: "the store has failed", err: String(error) }),
       ),
       options,
     });

@@ -1,6 +1,17 @@
 import type { Topic } from "@isthmus/exchange";
-import type { ConnectPacket } from "@isthmus/mqtt/codec";
 import { ReasonCode } from "@isthmus/mqtt/codec";
+
+/** What somebody brings to be let in, by whatever door. */
+export interface Credentials {
+  readonly door: "mqtt" | "coap" | "http";
+  /** The listener that they came in by; each may have rules of its own. */
+  readonly listener: string;
+  /** Address and port, as they stand in logs. */
+  readonly address: string;
+  readonly clientId?: string | undefined;
+  readonly user?: string | undefined;
+  readonly password?: Uint8Array | undefined;
+}
 
 /** Who somebody turned out to be. */
 export interface Identity {
@@ -18,7 +29,7 @@ export interface Refusal {
 export interface Access {
   /** One sentence that says who can connect, shown at the start. */
   readonly summary: string;
-  authenticate(packet: ConnectPacket): Identity | Refusal;
+  authenticate(credentials: Credentials): Identity | Refusal;
   mayPublish(identity: Identity, topic: Topic): boolean;
   maySubscribe(identity: Identity, filter: string): boolean;
 }

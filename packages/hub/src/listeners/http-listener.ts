@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import type { Transport } from "@isthmus/mqtt";
 import { formatAddress, WebSocketTransport } from "@isthmus/mqtt/transport-node";
 import type { WebSocketServer } from "ws";
+import { findMount, type HttpHandler, type HttpMount } from "./http-mount.js";
 import { type Address, closeServer, isLoopback, listen, type Listener } from "./listener.js";
 
 export interface HttpListenerOptions extends Address {
@@ -15,6 +16,8 @@ export interface HttpListenerOptions extends Address {
   readonly describe: () => string;
   /** Whether the hub is ready to serve. */
   readonly isReady: () => boolean;
+  /** What is served beside MQTT over WebSocket. */
+  readonly mounts: readonly HttpMount[];
   /** Told of each request that was turned away. */
   readonly handleRefusal: (address: string, reason: string) => void;
 }
@@ -50,7 +53,20 @@ function createHttpServer(options: HttpListenerOptions, handleConnection: (trans
   // An import statement would also load all that node:http offers by name, a fetch client and WebSockets of its own
   // among it: fourteen megabytes that a hub has no use for.
   const http = process.getBuiltinModule("node:http");
-  const server = http.createServer((request, response) => answer(options, request, response));
+  const handlerByMount = new Map<HttpMount, Promise<HttpHandler>>();
+  const server = http.createServer((request, response) => {
+    const mount = findMount(options.mounts, pathOf(request));
+    if (mount === undefined) {
+      answer(options, request, response);
+      return;
+    }
+    const loading = handlerByMount.get(mount) ?? mount.load();
+    handlerByMount.set(mount, loading);
+    loading.then(
+      (handle) => handle(request, response),
+      (error: unknown) => response.destroy(error instanceof Error ? error : undefined),
+    );
+  });
   // Loaded with the first WebSocket.
   let loading: Promise<WebSocketServer> | undefined;
   server.on("upgrade", (request, socket, head) => {

@@ -28,7 +28,7 @@ import {
 } from "@isthmus/mqtt/session";
 import type { Identity } from "../../access/access.js";
 import type { Pausable } from "./back-pressure.js";
-import type { Flushable } from "./flush-scheduler.js";
+import type { Flushable } from "../../flush-scheduler.js";
 import { grant } from "./grant.js";
 import type { MqttDoor } from "./mqtt-door.js";
 import { messageFromFrame } from "./mqtt-message.js";

@@ -4,12 +4,13 @@ import type { Transport } from "@isthmus/mqtt";
 import { type ConnectPacket, type Properties, type PublishFrame, ReasonCode, reasonName } from "@isthmus/mqtt/codec";
 import { type ConnectionFailure, OutboxMemory } from "@isthmus/mqtt/session";
 import type { Logger } from "pino";
-import type { Access, Refusal } from "../../access/access.js";
+import type { Access, Credentials, Refusal } from "../../access/access.js";
 import type { Clock } from "../../clock.js";
+import type { FlushScheduler } from "../../flush-scheduler.js";
+import type { HubContext } from "../../hub-context.js";
 import type { Metrics } from "../../metrics.js";
 import { BackPressure } from "./back-pressure.js";
 import { AdaptivePoller } from "./adaptive-poller.js";
-import { FlushScheduler } from "./flush-scheduler.js";
 import { checkPublication } from "./check-publication.js";
 import { MqttConnection } from "./mqtt-connection.js";
 import type { MqttDoorOptions } from "./mqtt-options.js";
@@ -21,12 +22,7 @@ import { SessionRegistry } from "./session-registry.js";
 const SWEEP_MS = 1000;
 
 /** What the MQTT door shares with the rest of the hub. */
-export interface MqttDoorContext {
-  readonly exchange: Exchange;
-  readonly access: Access;
-  readonly clock: Clock;
-  readonly metrics: Metrics;
-  readonly log: Logger;
+export interface MqttDoorContext extends HubContext {
   readonly options: MqttDoorOptions;
 }
 
@@ -38,8 +34,8 @@ export class MqttDoor implements MqttDoorContext {
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly options: MqttDoorOptions;
-  readonly outboxMemory = new OutboxMemory();
   readonly flushScheduler: FlushScheduler;
+  readonly outboxMemory = new OutboxMemory();
   readonly backPressure: BackPressure;
   readonly poller: AdaptivePoller;
   /** Where sessions that outlive the process are written down; undefined without a store. */
@@ -61,13 +57,8 @@ export class MqttDoor implements MqttDoorContext {
     this.backPressure = new BackPressure(this.options.slowReceiverGraceMs, this.metrics);
     const { store, log } = this.exchange;
     this.journal = store === undefined || log === undefined ? undefined : new SessionJournal(store, log);
-    this.flushScheduler = new FlushScheduler(
-      () => {
-        this.journal?.flush();
-        return this.exchange.commit();
-      },
-      (error) => this.log.fatal({ err: error }, "the store has failed: nothing is acknowledged any more"),
-    );
+    this.flushScheduler = context.flushScheduler;
+    this.flushScheduler.beforeCommit(() => this.journal?.flush());
     this.#sessions = new SessionRegistry(this);
     this.#sweepTimer = setInterval(() => this.#sweep(), SWEEP_MS).unref();
     if (this.journal !== undefined) this.#sessions.restore(this.journal.load());
@@ -95,7 +86,7 @@ export class MqttDoor implements MqttDoorContext {
 
   /** A client has sent CONNECT: lets it in or turns it away. [MQTT-3.1.4-2] */
   connect(connection: MqttConnection, packet: ConnectPacket): void {
-    const verdict = this.#checkClientId(packet) ?? this.access.authenticate(packet);
+    const verdict = this.#checkClientId(packet) ?? this.access.authenticate(credentialsOf(connection, packet));
     if ("reasonCode" in verdict) {
       connection.refuse(verdict.reasonCode, verdict.reason);
       return;
@@ -244,6 +235,11 @@ export class MqttDoor implements MqttDoorContext {
     if (size <= this.options.maxClientIdBytes) return undefined;
     return { reasonCode, reason: `client identifier of ${size} bytes exceeds ${this.options.maxClientIdBytes}` };
   }
+}
+
+function credentialsOf({ listener, remoteAddress }: MqttConnection, packet: ConnectPacket): Credentials {
+  const { clientId, username, password } = packet;
+  return { door: "mqtt", listener, address: remoteAddress, clientId, user: username, password };
 }
 
 function delay(milliseconds: number): Promise<void> {

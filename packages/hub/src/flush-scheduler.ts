@@ -21,12 +21,15 @@ export interface Flushable {
  */
 export class FlushScheduler {
   readonly #commit: () => Promise<void> | undefined;
+  readonly #preparations: (() => void)[] = [];
   readonly #handleStoreFailure: (error: unknown) => void;
   #dirty: Flushable[] = [];
   #isArmed = false;
   #isGathering = false;
   /** The connections that set something aside for the youngest batch, once for each time. */
   #latestBatch: Flushable[] = [];
+  /** Settles with the batch of this turn; made when somebody waits for it. */
+  #whenStored: PromiseWithResolvers<void> | undefined;
   /** Batches on their way to the disk. */
   #pendingCount = 0;
 
@@ -34,6 +37,23 @@ export class FlushScheduler {
   constructor(commit: () => Promise<void> | undefined, handleStoreFailure: (error: unknown) => void) {
     this.#commit = commit;
     this.#handleStoreFailure = handleStoreFailure;
+  }
+
+  /** Calls `prepare` before each batch ends: what it writes to the store is part of the batch. */
+  beforeCommit(prepare: () => void): void {
+    this.#preparations.push(prepare);
+  }
+
+  /**
+   * For who answers in its own time, as a request over HTTP: acknowledged means stored.
+   *
+   * @returns a promise that resolves once what was written so far is as safe as the store makes it, and rejects with the
+   *   StoreError when it cannot be. All who ask in one turn wait for the same.
+   */
+  whenStored(): Promise<void> {
+    this.#whenStored ??= Promise.withResolvers();
+    this.arm();
+    return this.#whenStored.promise;
   }
 
   /** `connection` has something to write. Called once until its next flush. */
@@ -60,8 +80,10 @@ export class FlushScheduler {
     this.#isArmed = false;
     const dirty = this.#dirty;
     this.#dirty = [];
+    for (const prepare of this.#preparations) prepare();
     const stored = this.#commit();
     if (stored !== undefined) this.#beginBatch(stored);
+    this.#settle(stored);
     for (const connection of dirty) {
       // What it tells of may be in an earlier batch: a message that came again, a session that was taken up.
       const mustWait = this.#pendingCount > 0 && connection.mustBeStoredFirst;
@@ -79,6 +101,14 @@ export class FlushScheduler {
       () => this.#handleStored(batch),
       (error: unknown) => this.#handleStoreFailure(error),
     );
+  }
+
+  #settle(stored: Promise<void> | undefined): void {
+    const waiting = this.#whenStored;
+    if (waiting === undefined) return;
+    this.#whenStored = undefined;
+    if (stored === undefined) waiting.resolve();
+    else stored.then(waiting.resolve, waiting.reject);
   }
 
   #setAside(connection: Flushable): void {
