@@ -1,7 +1,15 @@
 import { concatBytes, fromHex, toHex } from "@isthmus/bytes";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { closeRecord, encodePcapHeader, encodePcapRecord, LINK_TYPE, type LinkType } from "../src/capture/index.js";
+import {
+  closeRecord,
+  encodePcapHeader,
+  encodePcapngHeader,
+  encodePcapngRecord,
+  encodePcapRecord,
+  LINK_TYPE,
+  type LinkType,
+} from "../src/capture/index.js";
 import { nodeCcmStar } from "../src/ccm-star-node.js";
 import {
   addressOnPrefix,
@@ -26,6 +34,7 @@ import {
   type SecurityLevel,
 } from "../src/wire/index.js";
 import { frame as anyFrame, link, packet } from "./arbitraries.js";
+import { Network } from "./network.js";
 import { dissect, missing } from "./tshark.js";
 
 /** Fixed, so that a failure is found again; another one tries other packets. */
@@ -260,6 +269,36 @@ describe.skipIf(withoutTshark !== undefined)(`tshark ${withoutTshark ?? ""}`, ()
         "coap.mid": ["1234"],
         "udp.dstport": ["5683"],
       })),
+    );
+  });
+
+  it("finds nothing wrong with what a mesh says while it joins, RPL and neighbour discovery among it", () => {
+    const psdus: Uint8Array[] = [];
+    const network = new Network({ seed: SEED, observer: ({ psdu }) => psdus.push(psdu) });
+    network.add("border-router", { x: 0, y: 0 });
+    network.add("router", { x: 8, y: 0 });
+    network.add("router", { x: 16, y: 0 });
+    network.add("host", { x: 24, y: 0 });
+    network.runUntilJoined(300_000);
+    network.ping(0, network.global(3), 500);
+    const records = psdus.map((bytes, i) =>
+      encodePcapngRecord({ bytes, timestampNs: BigInt(i) * 1_000_000n, originalLength: bytes.length }),
+    );
+    const fields = ["_ws.malformed", "icmpv6.checksum.status", "icmpv6.type", "icmpv6.code", "icmpv6.rpl.dio.rank"];
+    const file = concatBytes([encodePcapngHeader(LINK_TYPE.withFcs, "simulated"), ...records]);
+    const dissected = dissect(file, fields, ["6lowpan.context0:2001:db8:1::/64"]);
+    expect(dissected).toHaveLength(psdus.length);
+    const said = new Set<string>();
+    for (const frame of dissected) {
+      expect(frame["_ws.malformed"]).toEqual([]);
+      const [type, code] = [frame["icmpv6.type"]?.[0], frame["icmpv6.code"]?.[0]];
+      if (type === undefined) continue;
+      expect(frame["icmpv6.checksum.status"]?.[0]).toBe("1");
+      said.add(type === "155" ? `${type}/${code}` : type);
+    }
+    // Router and neighbour solicitations and advertisements, echoes, DIS, DIO, DAO, DAO-ACK.
+    expect([...said]).toEqual(
+      expect.arrayContaining(["133", "134", "135", "136", "128", "129", "155/0", "155/1", "155/2", "155/3"]),
     );
   });
 });

@@ -23,3 +23,12 @@ export {
 } from "./header-compression.js";
 export { decodeMesh, encodeMesh, type MeshHeader, meshHeaderLength } from "./mesh.js";
 export { Reassembler, type ReassemblerOptions, type ReassemblyCounters } from "./reassembler.js";
+export {
+  decodeRoutingHeaders,
+  type Encapsulation,
+  PAGE_1,
+  type RoutingHeader,
+  type RplInformation,
+  type SourceRoute,
+  type UnknownElective,
+} from "./routing-header.js";

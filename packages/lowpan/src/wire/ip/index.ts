@@ -77,3 +77,4 @@ export type {
   TransitInformation,
 } from "./rpl-option.js";
 export { decodeUdp, encodeUdpPacket, UDP_HEADER_LENGTH, type UdpDatagram } from "./udp.js";
+export { decodeSourceRouting, SOURCE_ROUTING_TYPE, type SourceRoutingHeader } from "./source-routing-header.js";
