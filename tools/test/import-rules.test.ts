@@ -25,7 +25,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const CORES: Readonly<Record<string, readonly string[]>> = {
   bytes: ["."],
   machine: ["."],
-  mqtt: ["codec", "topics", "session"],
+  mqtt: ["codec", "topics", "session", "scram"],
   coap: ["codec", "endpoint"],
   smqtt: ["abe", "pairing", "envelope"],
   lowpan: ["wire", "stack", "medium"],

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import type { connect } from "../src/browser.js";
 
 /** Bytes of the client, minified and compressed with gzip, that it may not grow beyond. */
-const LIMIT_BYTES = 20_000;
+const LIMIT_BYTES = 21_000;
 
 const OURS = new URL("./bundles/isthmus.ts", import.meta.url);
 const THEIRS = new URL("./bundles/mqtt-js.ts", import.meta.url);

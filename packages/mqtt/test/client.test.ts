@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { type Client, connect, type ConnectOptions, type Packet, type Transport } from "../src/index.js";
+import { deriveScramCredentials, scramSha256, ScramServer } from "../src/scram/index.js";
 import { ClientBroker } from "./client-broker.js";
 
 const clients: Client[] = [];
@@ -656,7 +657,8 @@ describe("enhanced authentication (4.12)", () => {
         if (packet.type !== "auth") return undefined;
         if (packet.reasonCode === 0x19) return [step(7)];
         if (value === 8) return [step(0, 0)];
-        return value < 4 ? [step(value + 1)] : [{ type: "connack", sessionPresent: false, reasonCode: 0 }];
+        const properties = { authenticationMethod: method };
+        return value < 4 ? [step(value + 1)] : [{ type: "connack", sessionPresent: false, reasonCode: 0, properties }];
       },
     });
     const steps: (number | undefined)[] = [];
@@ -680,6 +682,50 @@ describe("enhanced authentication (4.12)", () => {
     await expect(unanswered).rejects.toMatchObject({ name: "ConnectionLostError" });
   });
 
+  it("by SCRAM-SHA-256 shows each side that the other knows the password, again and again", async () => {
+    const broker = new ClientBroker({ intercept: scramServer("sesame") });
+    const authentication = scramSha256({ username: "anna", password: "sesame" });
+    const client = await connectTo(broker, { authentication });
+    await Promise.all([client.reauthenticate(), client.reauthenticate()]);
+    await client.reauthenticate();
+    expect(broker.receivedOf("auth").map(({ reasonCode }) => reasonCode)).toEqual([0x18, 0x19, 0x18, 0x19, 0x18]);
+    broker.lastConnection.break();
+    await until(() => broker.connections.length === 2 && client.isConnected);
+  });
+
+  it("by SCRAM-SHA-256 does not trust a server that lets everybody in", async () => {
+    const lax = new ClientBroker({
+      intercept: (packet) =>
+        packet.type === "connect"
+          ? [{ type: "connack", sessionPresent: false, reasonCode: 0, properties: { authenticationMethod } }]
+          : undefined,
+    });
+    const authenticationMethod = "SCRAM-SHA-256";
+    const authentication = scramSha256({ username: "anna", password: "sesame" });
+    await expect(connectTo(lax, { authentication })).rejects.toMatchObject({ name: "ScramError" });
+  });
+
+  it("keeps what the URL says about the user to itself, and needs MQTT 5.0", async () => {
+    const broker = new ClientBroker({ intercept: scramServer("sesame") });
+    const authentication = scramSha256({ username: "anna", password: "sesame" });
+    const options = { transport: broker.transport, authentication };
+    clients.push(await connect("mqtt://anna:sesame@test", options));
+    expect(broker.receivedOf("connect")).toMatchObject([{ username: undefined, password: undefined }]);
+    await expect(connect("mqtt://test", { ...options, protocolVersion: 4 })).rejects.toThrow("needs MQTT 5.0");
+  });
+
+  it("anew needs an authentication, and a connection", async () => {
+    const broker = new ClientBroker();
+    const plain = await connectTo(broker);
+    await expect(plain.reauthenticate()).rejects.toThrow("reauthenticate needs the option authentication");
+    const guarded = new ClientBroker({ intercept: scramServer("sesame") });
+    const authentication = { ...scramSha256({ username: "anna", password: "sesame" }) };
+    const client = await connectTo(guarded, { authentication, reconnect: { minDelayMs: 60_000 } });
+    guarded.lastConnection.break();
+    await until(() => !client.isConnected);
+    await expect(client.reauthenticate()).rejects.toMatchObject({ name: "ConnectionLostError" });
+  });
+
   it("ends the connection with the application's error", async () => {
     const broker = new ClientBroker({ intercept: () => [step(1)] });
     const authentication = {
@@ -691,3 +737,34 @@ describe("enhanced authentication (4.12)", () => {
     await expect(connectTo(broker, { authentication })).rejects.toThrow("that is not my server");
   });
 });
+
+/** A server of SCRAM-SHA-256 for one user, whose password it knows. */
+function scramServer(password: string): NonNullable<ClientBroker["behaviour"]["intercept"]> {
+  let server = new ScramServer("x");
+  let isOpen = false;
+  const authenticationMethod = "SCRAM-SHA-256";
+  const auth = (reasonCode: number, authenticationData: Uint8Array): Packet => ({
+    type: "auth",
+    reasonCode,
+    properties: { authenticationMethod, authenticationData },
+  });
+  const answer = async (data: Uint8Array | undefined, isFirst: boolean): Promise<Packet> => {
+    if (isFirst) {
+      server = new ScramServer("server");
+      expect(server.receiveFirst(data)).toBe("anna");
+      return auth(0x18, server.challenge(await deriveScramCredentials(password, new Uint8Array(16), 4096)));
+    }
+    const authenticationData = await server.receiveFinal(data);
+    if (isOpen) return auth(0, authenticationData);
+    isOpen = true;
+    const properties = { authenticationMethod, authenticationData };
+    return { type: "connack", sessionPresent: false, reasonCode: 0, properties };
+  };
+  return (packet, connection) => {
+    if (packet.type === "connect") isOpen = false;
+    if (packet.type !== "connect" && packet.type !== "auth") return undefined;
+    const isFirst = packet.type === "connect" || packet.reasonCode === 0x19;
+    void answer(packet.properties?.authenticationData, isFirst).then((reply) => connection.send(reply));
+    return [];
+  };
+}

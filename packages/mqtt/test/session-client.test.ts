@@ -635,7 +635,7 @@ describe("enhanced authentication (4.12)", () => {
 
   it("can be done again on an open connection (4.12.1)", () => {
     const ladder = new Ladder({ properties });
-    ladder.connect();
+    ladder.connect({ properties: { authenticationMethod: "SCRAM" } });
     ladder.events();
     ladder.session.authenticate(0, 0x19, undefined);
     expect(ladder.sentInShort()).toEqual(["auth 0x19"]);
@@ -643,11 +643,79 @@ describe("enhanced authentication (4.12)", () => {
     expect(ladder.events()).toMatchObject([{ type: "authentication", packet: { reasonCode: 0 } }]);
   });
 
-  it("by another method is a protocol error [MQTT-4.12.0-5]", () => {
+  const connack = (authenticationMethod?: string): Packet => ({
+    type: "connack",
+    sessionPresent: false,
+    reasonCode: 0,
+    properties: { authenticationMethod },
+  });
+  const auth = (reasonCode: number, authenticationMethod = "SCRAM"): Packet => ({
+    type: "auth",
+    reasonCode,
+    properties: { authenticationMethod },
+  });
+
+  it.each([
+    ["AUTH by another method [MQTT-4.12.0-5]", [auth(0x18, "PLAIN")]],
+    ["CONNACK by another method [MQTT-4.12.0-5]", [connack("PLAIN")]],
+    ["CONNACK by no method [MQTT-4.12.0-5]", [connack()]],
+    ["AUTH that is content before CONNACK", [auth(0)]],
+    ["AUTH that asks the client for a new authentication", [auth(0x19)]],
+    ["AUTH on an open connection that the client did not ask for (4.12.1)", [connack("SCRAM"), auth(0x18)]],
+  ])("%s is a protocol error", (_what, replies) => {
     const ladder = new Ladder({ properties });
     ladder.session.connect(0);
-    ladder.reply({ type: "auth", reasonCode: 0x18, properties: { authenticationMethod: "PLAIN" } });
+    ladder.reply(...replies);
+    expect(ladder.events().at(-1)).toEqual(closed({ reasonCode: 0x82 }));
+  });
+
+  it.each([
+    ["AUTH", auth(0x18)],
+    ["CONNACK with a method", connack("SCRAM")],
+  ])("%s from a server that was not asked for a method is a protocol error [MQTT-4.12.0-6]", (_what, reply) => {
+    const ladder = new Ladder();
+    ladder.session.connect(0);
+    ladder.reply(reply);
     expect(ladder.events()).toEqual([closed({ reasonCode: 0x82 })]);
+  });
+
+  it("is not begun by a client that named no method in CONNECT [MQTT-4.12.0-7]", () => {
+    const ladder = new Ladder();
+    ladder.connect();
+    expect(() => ladder.session.authenticate(0, 0x19, undefined)).toThrow("the session has no authentication method");
+    expect(ladder.sent()).toEqual([]);
+  });
+
+  it("sends nothing but AUTH and DISCONNECT until CONNACK [MQTT-3.1.2-30]", () => {
+    const ladder = new Ladder({ properties });
+    ladder.session.connect(0);
+    ladder.publish(1, "a");
+    ladder.subscribe("b");
+    ladder.advance(20_000);
+    ladder.session.authenticate(0, 0x18, undefined);
+    expect(ladder.sentInShort()).toEqual(["connect", "auth 0x18"]);
+    ladder.reply(connack("SCRAM"));
+    expect(ladder.sentInShort().toSorted()).toEqual(["publish 1", "subscribe 2"]);
+  });
+
+  it("ends with the connection when the application does not trust the server [MQTT-4.12.1-2]", () => {
+    const distrust = (): never => {
+      throw new Error("that is not my server");
+    };
+    const first = new Ladder({ properties, finishAuthentication: distrust });
+    first.publish(1, "a");
+    first.connect({ properties: { authenticationMethod: "SCRAM" } });
+    expect(first.events()).toMatchObject([{ type: "close", error: { message: "that is not my server" } }]);
+    expect(first.sent()).toEqual([]);
+
+    let isTrusted = true;
+    const again = new Ladder({ properties, finishAuthentication: () => void (isTrusted || distrust()) });
+    again.connect({ properties: { authenticationMethod: "SCRAM" } });
+    again.session.authenticate(0, 0x19, undefined);
+    isTrusted = false;
+    again.reply(auth(0));
+    expect(again.sentInShort()).toEqual(["auth 0x19", "disconnect 0x80"]);
+    expect(again.events().at(-1)).toMatchObject({ type: "close", error: { message: "that is not my server" } });
   });
 });
 

@@ -1,7 +1,13 @@
 import type { AuthPacket } from "../codec/packets.js";
 import type { Properties } from "../codec/properties.js";
 import { ReasonCode } from "../codec/reason-codes.js";
-import { ClientClosedError, QueueFullError, reasonText, RefusedError } from "../session/client-errors.js";
+import {
+  ClientClosedError,
+  ConnectionLostError,
+  QueueFullError,
+  reasonText,
+  RefusedError,
+} from "../session/client-errors.js";
 import type { PendingMessage } from "../session/client-publisher.js";
 import type { ClientRequest, PendingRequest } from "../session/client-requests.js";
 import { ClientSession } from "../session/client-session.js";
@@ -21,6 +27,7 @@ import type {
   UnsubscribeOptions,
 } from "./operation-options.js";
 import {
+  type Authentication,
   type ConnectOptions,
   DEFAULT_QUEUE_LIMIT_BYTES,
   type DisconnectionInfo,
@@ -186,14 +193,23 @@ export class Client implements AsyncDisposable {
     return this.publish(responseTopic, payload, { qos: request.qos, ...options, properties });
   }
 
-  /** Authenticates anew on the open connection (MQTT 5.0, 4.12.1). */
+  /**
+   * Authenticates anew on the open connection (MQTT 5.0, 4.12.1), when a token is about to run out for example.
+   * Everything else goes on meanwhile. Who asks again before it is done gets the answer of the first.
+   *
+   * @throws TypeError when the client connected without `authentication`.
+   * @throws ConnectionLostError when there is no connection, or it breaks; ServerDisconnectError when the server refuses.
+   */
   async reauthenticate(): Promise<void> {
     this.#checkOpen(undefined);
-    const data = await this.#options.authentication?.start?.();
-    this.#reauthentication ??= Promise.withResolvers();
-    this.#session.authenticate(performance.now(), ReasonCode.reAuthenticate, data);
-    this.#link.scheduleFlush();
-    await this.#reauthentication.promise;
+    const { authentication } = this.#options;
+    if (authentication === undefined) throw new TypeError("reauthenticate needs the option authentication");
+    if (!this.isConnected) throw new ConnectionLostError("there is no connection to authenticate on");
+    if (this.#reauthentication !== undefined) return this.#reauthentication.promise;
+    const reauthentication = Promise.withResolvers<void>();
+    this.#reauthentication = reauthentication;
+    void this.#beginReauthentication(authentication, reauthentication);
+    return reauthentication.promise;
   }
 
   /**
@@ -267,6 +283,17 @@ export class Client implements AsyncDisposable {
     if (!isReconnect) this.#link.hold();
     this.#connected.resolve();
     if (onConnect) queueMicrotask(() => onConnect({ isSessionPresent, isReconnect, connack }));
+  }
+
+  async #beginReauthentication(authentication: Authentication, { reject }: PromiseWithResolvers<void>): Promise<void> {
+    try {
+      const data = await authentication.start?.();
+      this.#session.authenticate(performance.now(), ReasonCode.reAuthenticate, data);
+      this.#link.flush();
+    } catch (error) {
+      this.#reauthentication = undefined;
+      reject(error);
+    }
   }
 
   async #authenticate({ reasonCode, properties }: AuthPacket): Promise<void> {

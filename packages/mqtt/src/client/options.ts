@@ -34,7 +34,10 @@ export interface ConnectOptions {
    * `topicAliasMaximum`.
    */
   readonly properties?: Properties | undefined;
-  /** Enhanced authentication (MQTT 5.0, 4.12), such as SCRAM. */
+  /**
+   * Enhanced authentication (MQTT 5.0, 4.12): `scramSha256({ username, password })` of `@isthmus/mqtt/scram`, or one of
+   * your own. User name and password of the URL are not sent with it.
+   */
   readonly authentication?: Authentication | undefined;
   /** How to connect again when the connection breaks; false: not at all. */
   readonly reconnect?: ReconnectOptions | false | undefined;
@@ -83,6 +86,8 @@ export interface Authentication {
   readonly start?: (() => Uint8Array | undefined | Promise<Uint8Array | undefined>) | undefined;
   /** The answer to a step of the server. Throwing closes the connection. */
   readonly respond: (data: Uint8Array | undefined) => Uint8Array | undefined | Promise<Uint8Array | undefined>;
+  /** Sees the data with which the server lets the client in. Throwing closes the connection: that is not my server. */
+  readonly finish?: ((data: Uint8Array | undefined) => void) | undefined;
 }
 
 export interface ConnectionInfo {
@@ -109,13 +114,17 @@ const NEVER_EXPIRES_SECONDS = 0xffff_ffff;
 export function sessionOptions(url: URL, options: ConnectOptions): ClientSessionOptions {
   const protocolVersion = options.protocolVersion ?? 5;
   const cleanStart = options.cleanStart ?? true;
-  const password = options.password ?? (url.password === "" ? undefined : decodeURIComponent(url.password));
+  const { authentication } = options;
+  if (authentication !== undefined && protocolVersion !== 5) throw new TypeError("authentication needs MQTT 5.0");
+  // Who authenticates by another method wants to keep the password to itself.
+  const address = authentication === undefined ? url : NOBODY;
+  const password = options.password ?? (address.password === "" ? undefined : decodeURIComponent(address.password));
   return {
     protocolVersion,
     clientId: options.clientId ?? randomClientId(),
     cleanStart,
     keepAlive: options.keepAliveSeconds ?? 60,
-    username: options.username ?? (url.username === "" ? undefined : decodeURIComponent(url.username)),
+    username: options.username ?? (address.username === "" ? undefined : decodeURIComponent(address.username)),
     password: typeof password === "string" ? encodeUtf8(password) : password,
     will: options.will && willOf(options.will),
     properties: protocolVersion === 5 ? connectProperties(options, cleanStart) : undefined,
@@ -123,9 +132,12 @@ export function sessionOptions(url: URL, options: ConnectOptions): ClientSession
     connackTimeoutMs: options.connectTimeoutMs,
     pingTimeoutMs: options.pingTimeoutMs,
     usesTopicAliases: options.usesTopicAliases,
+    finishAuthentication: authentication?.finish,
     trace: options.trace,
   };
 }
+
+const NOBODY = { username: "", password: "" };
 
 function connectProperties(options: ConnectOptions, cleanStart: boolean): Properties {
   const { authentication, properties } = options;

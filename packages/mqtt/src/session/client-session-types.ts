@@ -10,6 +10,7 @@ import type {
   Will,
 } from "../codec/packets.js";
 import type { Properties } from "../codec/properties.js";
+import type { FinishAuthentication } from "./client-authentication.js";
 import type { ClientPacket } from "./client-codec.js";
 
 /** What a client session is and may do. */
@@ -34,6 +35,8 @@ export interface ClientSessionOptions {
   readonly pingTimeoutMs?: number | undefined;
   /** Whether to use the topic aliases that the server offers (3.2.2.3.8). Default true. */
   readonly usesTopicAliases?: boolean | undefined;
+  /** Sees the authentication data with which the server is content (4.12); throwing ends the connection. */
+  readonly finishAuthentication?: FinishAuthentication | undefined;
   /** Sees every packet, for logs. */
   readonly trace?: PacketTrace | undefined;
 }

@@ -5,6 +5,7 @@ import { Framer, type FrameSink } from "../codec/framer.js";
 import type { AuthPacket, ConnackPacket, ConnectPacket, DisconnectPacket, PublishPacket } from "../codec/packets.js";
 import type { Properties } from "../codec/properties.js";
 import { isReasonCodeOf, ReasonCode } from "../codec/reason-codes.js";
+import { ClientAuthentication } from "./client-authentication.js";
 import { type ClientPacket, decodeServerPacket, encodeClientPacket, type ServerPacket } from "./client-codec.js";
 import {
   ConnectionRefusedError,
@@ -47,6 +48,7 @@ export class ClientSession<C> implements Machine {
   readonly #publisher: ClientPublisher<C>;
   readonly #requests: ClientRequests<C>;
   readonly #inbound: InboundWindow;
+  readonly #authentication: ClientAuthentication;
   readonly #keepAlive = new KeepAlive();
   #phase: Phase = "closed";
   #now: Instant = 0;
@@ -75,6 +77,10 @@ export class ClientSession<C> implements Machine {
     this.#clientId = options.clientId;
     this.#cleanStart = options.cleanStart;
     this.#inbound = new InboundWindow(options.properties?.receiveMaximum ?? 0xffff);
+    this.#authentication = new ClientAuthentication(
+      options.properties?.authenticationMethod,
+      options.finishAuthentication,
+    );
     this.#requests = new ClientRequests(port, identifiers);
     this.#publisher = new ClientPublisher(port, identifiers, {
       queueLimitBytes: options.queueLimitBytes ?? 16 * 1024 * 1024,
@@ -118,6 +124,7 @@ export class ClientSession<C> implements Machine {
     });
     this.#aliases = new InboundTopicAliases(properties?.topicAliasMaximum ?? 0); // [MQTT-3.3.2-7]
     this.#limits = DEFAULT_SERVER_LIMITS;
+    this.#authentication.open();
     this.#send(this.#connectPacket(authenticationData));
   }
 
@@ -181,11 +188,9 @@ export class ClientSession<C> implements Machine {
    */
   authenticate(now: Instant, reasonCode: number, authenticationData: Uint8Array | undefined): void {
     this.#now = now;
-    const authenticationMethod = this.#options.properties?.authenticationMethod;
-    if (authenticationMethod === undefined) throw new TypeError("the session has no authentication method");
     // The connection may have closed while the application was thinking.
     if (this.#phase !== "open" && this.#phase !== "connecting") return;
-    this.#send({ type: "auth", reasonCode, properties: { authenticationMethod, authenticationData } });
+    this.#send(this.#authentication.packet(reasonCode, authenticationData));
   }
 
   /** Says whether the driver has stopped reading: the server's silence means nothing then. */
@@ -305,8 +310,10 @@ export class ClientSession<C> implements Machine {
       );
       return;
     }
-    // [MQTT-3.2.2-2]
+    // [MQTT-3.2.2-4]
     if (packet.sessionPresent && this.#cleanStart) throw protocolError("session present after a clean start");
+    const objection = this.#authentication.receiveConnack(properties);
+    if (objection) return this.fail(this.#now, objection);
     this.#phase = "open";
     this.#limits = serverLimits(protocolVersion, properties);
     this.#clientId = properties?.assignedClientIdentifier ?? this.#clientId; // [MQTT-3.2.2-16]
@@ -358,12 +365,9 @@ export class ClientSession<C> implements Machine {
   }
 
   #receiveAuth(packet: AuthPacket): void {
-    const method = this.#options.properties?.authenticationMethod;
-    // [MQTT-4.12.0-6] [MQTT-4.12.0-5]
-    if (method === undefined || packet.properties?.authenticationMethod !== method) {
-      throw protocolError(`AUTH by the method ${packet.properties?.authenticationMethod}, not ${method}`);
-    }
-    this.#emit({ type: "authentication", packet });
+    const objection = this.#authentication.receiveAuth(packet, this.#phase === "open");
+    if (objection) this.fail(this.#now, objection);
+    else this.#emit({ type: "authentication", packet });
   }
 
   #close(error: Error | undefined, isAbrupt: boolean): void {
