@@ -1,13 +1,22 @@
-export { Authority, type AuthorityOptions, EnrolmentError } from "./authority/authority.js";
+export { Authority, type AuthorityOptions } from "./authority/authority.js";
 export type { DeviceGrant, DeviceRecord } from "./authority/authority-state.js";
 export { type PublicBundle, type SuiteParameters, verifyBundle } from "./authority/bundle.js";
 export { type Certificate, permitsPublish, verifyCertificate } from "./authority/certificate.js";
-export { formatInvitation, type Invitation, parseInvitation, type SentRequest } from "./authority/enrolment.js";
-export { answerTopic, bundleTopic } from "./authority/exchange-topics.js";
+export {
+  EnrolmentError,
+  formatInvitation,
+  type Invitation,
+  parseInvitation,
+  type SentRequest,
+} from "./authority/enrolment.js";
+export { type DeviceFile, exportDevice, importDevice } from "./authority/device-file.js";
+export { answerTopic, bundleTopic, enrolTopic, isEnrolTopic, ticketOf } from "./authority/exchange-topics.js";
 export { createIdentity, type Identity, publicIdentity, type PublicIdentity, subjectId } from "./authority/identity.js";
-export { exportIdentity, importIdentity } from "./authority/identity-file.js";
-export { Membership } from "./authority/membership.js";
+export { type Joining, Membership } from "./authority/membership.js";
 export { PassphraseError } from "./authority/passphrase.js";
+export { announce } from "./client/announce.js";
+export { AuthorityService, type AuthorityServiceOptions, type RequestOutcome } from "./client/authority-service.js";
+export { type AskOptions, enrolOver, renewOver } from "./client/enrolment-client.js";
 export { fromMqttJs, type MqttJsClient } from "./client/mqttjs.js";
 export type {
   PlainClient,

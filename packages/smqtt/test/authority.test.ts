@@ -1,13 +1,14 @@
 import { toHex } from "@isthmus/bytes";
 import { describe, expect, it } from "vitest";
-import { Authority, EnrolmentError } from "../src/authority/authority.js";
+import { Authority } from "../src/authority/authority.js";
 import { permitsPublish } from "../src/authority/certificate.js";
-import { parseInvitation } from "../src/authority/enrolment.js";
-import { exportIdentity, importIdentity } from "../src/authority/identity-file.js";
+import { EnrolmentError, parseInvitation } from "../src/authority/enrolment.js";
+import { exportDevice, importDevice } from "../src/authority/device-file.js";
 import { createIdentity, publicIdentity } from "../src/authority/identity.js";
 import { Membership } from "../src/authority/membership.js";
 import { PassphraseError } from "../src/authority/passphrase.js";
 import { CoseError } from "../src/envelope/cose-parameters.js";
+import { type CryptoBackend, nobleCrypto } from "../src/envelope/crypto-backend.js";
 import { nodeCrypto } from "../src/node/node-crypto.js";
 import { createSystem } from "./system-case.js";
 
@@ -173,8 +174,9 @@ describe("export and import", () => {
     const altered = file.slice();
     altered[file.length - 1] = (altered[file.length - 1] ?? 0) ^ 1;
     await expect(Authority.import(altered, "right", options)).rejects.toThrow(PassphraseError);
-    const identity = await exportIdentity(createIdentity(random), "right", nodeCrypto, random, QUICK);
-    await expect(Authority.import(identity, "right", options)).rejects.toThrow("not a file of the kind");
+    const device = { identity: createIdentity(random), authorityKey: authority.signingKey };
+    const deviceFile = await exportDevice(device, "right", { ...options, logCost: QUICK });
+    await expect(Authority.import(deviceFile, "right", options)).rejects.toThrow("not a file of the kind");
     for (const hostile of [new Uint8Array(0), random(200)]) {
       await expect(Authority.import(hostile, "right", options)).rejects.toThrow(PassphraseError);
     }
@@ -189,11 +191,60 @@ describe("export and import", () => {
     await expect(Authority.import(costly, "right", options)).rejects.toThrow("not a file of the kind");
   });
 
-  it("an identity comes back, and holds no secret in the clear", async () => {
-    const { random } = await createSystem(["psk"], 11);
-    const identity = createIdentity(random);
-    const file = await exportIdentity(identity, "secret", nodeCrypto, random, QUICK);
-    expect(await importIdentity(file, "secret", nodeCrypto)).toEqual(identity);
-    expect(toHex(file)).not.toContain(toHex(identity.signingSecret));
+  it("written again under the same passphrase it takes no second derivation, and is another ciphertext", async () => {
+    const { options } = await createSystem(["psk"], 12);
+    let derivations = 0;
+    const crypto: CryptoBackend = {
+      ...nodeCrypto,
+      scrypt: async (...given) => {
+        derivations++;
+        return nodeCrypto.scrypt(...given);
+      },
+    };
+    const authority = await Authority.setup("counted", ["psk"], { ...options, crypto });
+    const files = [
+      await authority.export("one", QUICK),
+      await authority.export("one"),
+      await authority.export("two", QUICK),
+    ];
+    expect(derivations).toBe(2);
+    expect(toHex(files[0] ?? new Uint8Array())).not.toBe(toHex(files[1] ?? new Uint8Array()));
+    await expect(Authority.import(files[2] ?? new Uint8Array(), "one", options)).rejects.toThrow(PassphraseError);
+  });
+
+  it("both backends derive the same key", async () => {
+    const [password, salt] = [new Uint8Array([1, 2]), new Uint8Array(16)];
+    expect(await nodeCrypto.scrypt(password, salt, QUICK)).toEqual(await nobleCrypto.scrypt(password, salt, QUICK));
+  });
+});
+
+describe("a device's file", () => {
+  it("brings a membership back with the latest word of the authority, and holds no secret in the clear", async () => {
+    const { authority, options, join } = await createSystem(["psk", "hpke"], 11);
+    const device = await join("sensor", { subscribe: ["a/#"], publish: ["a/#"] });
+    await join("another", { subscribe: ["a/#"] });
+    expect(device.update(authority.bundle())).toBe(true);
+    const file = await exportDevice(device.file, "secret", { ...options, logCost: QUICK });
+    const restored = await Membership.restore(await importDevice(file, "secret", nodeCrypto), nodeCrypto);
+    expect(restored.certificate).toEqual(device.certificate);
+    expect(restored.bundle.serial).toBe(device.bundle.serial);
+    expect(restored.reader("psk")?.readerKey).toEqual(device.reader("psk")?.readerKey);
+    expect(toHex(file)).not.toContain(toHex(device.identity.signingSecret));
+    await expect(importDevice(file, "Secret", nodeCrypto)).rejects.toThrow(PassphraseError);
+  });
+
+  it("keeps a request until its answer comes", async () => {
+    const { authority, options, random } = await createSystem(["psk"], 13);
+    const joining = await Membership.request(
+      authority.invite("slow", { publish: ["a"] }),
+      createIdentity(random),
+      options,
+    );
+    const file = await exportDevice(joining.file, "secret", { ...options, logCost: QUICK });
+    const pending = await importDevice(file, "secret", nodeCrypto);
+    await expect(Membership.restore(pending, nodeCrypto)).rejects.toThrow("not been answered");
+    const answer = await authority.answer(joining.request);
+    const { identity, authorityKey, nonce } = pending;
+    expect((await Membership.open(answer, identity, authorityKey, nodeCrypto, nonce)).certificate.name).toBe("slow");
   });
 });

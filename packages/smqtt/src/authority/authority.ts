@@ -17,6 +17,8 @@ import { signBundle } from "./bundle.js";
 import { issueCertificate } from "./certificate.js";
 import {
   createAnswer,
+  createRefusal,
+  EnrolmentError,
   type EnrolmentRequest,
   formatInvitation,
   openRequest,
@@ -24,7 +26,7 @@ import {
   TOKEN_BYTES,
 } from "./enrolment.js";
 import { type PublicIdentity, subjectId } from "./identity.js";
-import { openWithPassphrase, sealWithPassphrase } from "./passphrase.js";
+import { PassphraseKey } from "./passphrase.js";
 
 const DAY_SECONDS = 86_400;
 /** How far a device's clock may be behind the authority's. */
@@ -41,11 +43,6 @@ export interface AuthorityOptions {
   readonly now: () => number;
 }
 
-/** The authority does not know the device or the invitation, or has revoked it. */
-export class EnrolmentError extends Error {
-  override readonly name = "EnrolmentError";
-}
-
 /**
  * The key authority: sets suites up, enrols devices, renews and revokes. It needs no network: requests and answers
  * are bytes that anyone may carry.
@@ -58,6 +55,9 @@ export class Authority {
   readonly #state: AuthorityState;
   readonly #id: Uint8Array;
   #bundle: Uint8Array | undefined;
+  #revision = 0;
+  /** What the state was last exported or imported with. */
+  #passphraseKey: PassphraseKey | undefined;
   /** One change at a time: a suite's master is replaced by each enrolment. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -89,14 +89,19 @@ export class Authority {
 
   /** @throws PassphraseError when the passphrase is wrong or the file was altered. */
   static async import(bytes: Uint8Array, passphrase: string, options: AuthorityOptions): Promise<Authority> {
-    const plaintext = await openWithPassphrase(options.crypto, FILE_KIND, passphrase, bytes);
-    return new Authority(options, decodeState(plaintext, deviceIdOf));
+    const { key, plaintext } = await PassphraseKey.open(options.crypto, FILE_KIND, passphrase, bytes);
+    const authority = new Authority(options, decodeState(plaintext, deviceIdOf));
+    authority.#passphraseKey = key;
+    return authority;
   }
 
   /** The whole state, encrypted. @param logCost log₂ of scrypt's N; default 17. */
   async export(passphrase: string, logCost?: number): Promise<Uint8Array> {
     const { crypto, random } = this.#options;
-    return sealWithPassphrase(crypto, random, FILE_KIND, passphrase, encodeState(this.#state), logCost);
+    if (!this.#passphraseKey?.isOf(passphrase, logCost)) {
+      this.#passphraseKey = await PassphraseKey.create(crypto, random, passphrase, logCost);
+    }
+    return this.#passphraseKey.seal(random, FILE_KIND, encodeState(this.#state));
   }
 
   get name(): string {
@@ -116,6 +121,11 @@ export class Authority {
   /** Device id in hexadecimal to what is known of it. */
   get devices(): ReadonlyMap<string, DeviceRecord> {
     return this.#state.devices;
+  }
+
+  /** Counts changes: whoever keeps the authority on disk writes it when this is another. */
+  get revision(): number {
+    return this.#revision;
   }
 
   /** The signed public bundle, to be given to everyone: parameters, generations, who is revoked. */
@@ -144,6 +154,7 @@ export class Authority {
     const token = this.#options.random(TOKEN_BYTES);
     const expires = Math.floor(this.#options.now()) + days * DAY_SECONDS;
     this.#state.invitations.set(toHex(token), { name, grant, expires });
+    this.#revision++;
     return formatInvitation({ authorityKey: this.signingKey, exchangeKey: this.exchangeKey, token });
   }
 
@@ -159,6 +170,22 @@ export class Authority {
       const device = opened.token === undefined ? this.#known(opened) : this.#invited(opened, opened.token);
       return this.#issue(device, opened.nonce);
     });
+  }
+
+  /**
+   * Answers a request that came over a network: whoever may not enrol gets a no, which only the device can read.
+   *
+   * @throws CoseError for what is no request: there is nobody to answer.
+   */
+  async reply(request: Uint8Array): Promise<Uint8Array> {
+    try {
+      return await this.answer(request);
+    } catch (cause) {
+      if (!(cause instanceof EnrolmentError || cause instanceof GrantError)) throw cause;
+      const { crypto } = this.#options;
+      const { exchangeKey, nonce } = await openRequest(crypto, this.#state.exchangeSecret, request);
+      return createRefusal(crypto, this.#signer(), exchangeKey, nonce, cause.message);
+    }
   }
 
   /** Enrols a device whose public keys are at hand. @returns the answer, sealed to the device. */
@@ -211,6 +238,7 @@ export class Authority {
     if (invitation === undefined) throw new EnrolmentError("no such invitation, or it was used");
     if (invitation.expires <= this.#options.now()) throw new EnrolmentError("the invitation has expired");
     this.#state.invitations.delete(toHex(token)); // used, whatever comes of it
+    this.#revision++;
     return this.#record(invitation.name, { signingKey, exchangeKey }, invitation.grant);
   }
 
@@ -298,6 +326,7 @@ export class Authority {
   }
 
   #changed(): void {
+    this.#revision++;
     this.#state.serial++;
     this.#bundle = undefined;
   }

@@ -67,7 +67,12 @@ const ANSWER_INFO = encodeUtf8("ISTHMUS-SMQTT-V01-ANSWER");
 const REQUEST_AAD = encodeCbor("ISTHMUS-SMQTT-V01-REQUEST");
 const ANSWER_AAD = encodeCbor("ISTHMUS-SMQTT-V01-ANSWER");
 const REQUEST = { signingKey: 1, exchangeKey: 2, token: 3, nonce: 4 } as const;
-const ANSWER = { certificate: 1, bundle: 2, keys: 3, nonce: 4 } as const;
+const ANSWER = { certificate: 1, bundle: 2, keys: 3, nonce: 4, refusal: 5 } as const;
+
+/** The authority does not know the device or the invitation, or has revoked it. */
+export class EnrolmentError extends Error {
+  override readonly name = "EnrolmentError";
+}
 
 /** Text for a QR code, a file or a command line. It lets its bearer enrol, once: a secret. */
 export function formatInvitation({ authorityKey, exchangeKey, token }: Invitation): string {
@@ -143,22 +148,46 @@ export async function createAnswer(
   nonce: Uint8Array,
   { certificate, bundle, keys }: EnrolmentAnswer,
 ): Promise<Uint8Array> {
-  const payload = encodeCbor(
-    new Map<number, CborValue>([
-      [ANSWER.certificate, certificate],
-      [ANSWER.bundle, bundle],
-      [ANSWER.keys, keys.map((k): CborValue => [k.suite, k.generation, k.readerKey ?? null, k.writerKey ?? null])],
-      [ANSWER.nonce, nonce],
-    ]),
-  );
-  return sealTo(exchangeKey, ANSWER_INFO, sign1(crypto, authority.signingSecret, authority.id, payload, ANSWER_AAD));
+  const answer = new Map<number, CborValue>([
+    [ANSWER.certificate, certificate],
+    [ANSWER.bundle, bundle],
+    [ANSWER.keys, keys.map((k): CborValue => [k.suite, k.generation, k.readerKey ?? null, k.writerKey ?? null])],
+    [ANSWER.nonce, nonce],
+  ]);
+  return sealAnswer(crypto, authority, exchangeKey, answer);
+}
+
+/** The authority's no, signed and sealed as an answer is. @param reason is for the device's owner to read. */
+export async function createRefusal(
+  crypto: CryptoBackend,
+  authority: { readonly signingSecret: Uint8Array; readonly id: Uint8Array },
+  exchangeKey: Uint8Array,
+  nonce: Uint8Array,
+  reason: string,
+): Promise<Uint8Array> {
+  const refusal = new Map<number, CborValue>([
+    [ANSWER.nonce, nonce],
+    [ANSWER.refusal, reason],
+  ]);
+  return sealAnswer(crypto, authority, exchangeKey, refusal);
+}
+
+async function sealAnswer(
+  crypto: CryptoBackend,
+  authority: { readonly signingSecret: Uint8Array; readonly id: Uint8Array },
+  exchangeKey: Uint8Array,
+  answer: ReadonlyMap<number, CborValue>,
+): Promise<Uint8Array> {
+  const signed = sign1(crypto, authority.signingSecret, authority.id, encodeCbor(answer), ANSWER_AAD);
+  return sealTo(exchangeKey, ANSWER_INFO, signed);
 }
 
 /**
  * The authority's answer to this device.
  *
  * @param nonce of the request; undefined takes an answer that was not asked for.
- * @throws CoseError unless it is sealed to the device, signed by the authority, and for this request.
+ * @throws CoseError unless it is sealed to the device, signed by the authority, and for this request; EnrolmentError
+ *   when the answer is no.
  */
 export async function openAnswer(
   crypto: CryptoBackend,
@@ -173,6 +202,8 @@ export async function openAnswer(
     const map = asMap(decodeCbor(message.payload));
     const answered = asBytes(map.get(ANSWER.nonce));
     if (nonce !== undefined && !equalBytes(answered, nonce)) throw new CoseError("the answer to another request");
+    const refusal = map.get(ANSWER.refusal);
+    if (refusal !== undefined) throw new EnrolmentError(asText(refusal));
     return {
       certificate: asBytes(map.get(ANSWER.certificate)),
       bundle: asBytes(map.get(ANSWER.bundle)),

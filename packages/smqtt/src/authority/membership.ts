@@ -5,8 +5,19 @@ import type { RandomBytes } from "../random.js";
 import type { SuitePublisher, SuiteReader } from "../suites/suite.js";
 import { type PublicBundle, verifyBundle } from "./bundle.js";
 import { type Certificate, verifyCertificate } from "./certificate.js";
+import type { DeviceFile } from "./device-file.js";
 import { createRequest, type EnrolmentAnswer, openAnswer, parseInvitation, type SentRequest } from "./enrolment.js";
 import { type Identity, publicIdentity } from "./identity.js";
+
+/** A device that has asked to enrol. */
+export interface Joining {
+  /** To be brought to the authority, by anyone. */
+  readonly request: Uint8Array;
+  /** The membership that the answer gives. @throws CoseError as {@link Membership.open}; EnrolmentError for a no. */
+  complete(answer: Uint8Array): Promise<Membership>;
+  /** What to keep until the answer comes, where that takes longer than the process. */
+  readonly file: DeviceFile;
+}
 
 /**
  * A device's place in a system: its identity, what the authority gave it, and the authority's latest word.
@@ -21,16 +32,26 @@ export class Membership {
   readonly authorityKey: Uint8Array;
   readonly #crypto: CryptoBackend;
   #answer: EnrolmentAnswer;
+  #answerBytes: Uint8Array;
   #certificate: Certificate;
   #bundle: PublicBundle;
+  #bundleBytes: Uint8Array;
 
-  private constructor(crypto: CryptoBackend, identity: Identity, authorityKey: Uint8Array, answer: EnrolmentAnswer) {
+  private constructor(
+    crypto: CryptoBackend,
+    identity: Identity,
+    authorityKey: Uint8Array,
+    answer: EnrolmentAnswer,
+    answerBytes: Uint8Array,
+  ) {
     this.#crypto = crypto;
     this.identity = identity;
     this.authorityKey = authorityKey;
     this.#answer = answer;
+    this.#answerBytes = answerBytes;
     this.#certificate = this.#ownCertificate(answer);
     this.#bundle = verifyBundle(crypto, authorityKey, answer.bundle);
+    this.#bundleBytes = answer.bundle;
   }
 
   /** Asks to enrol with an invitation. @throws SyntaxError for text that is no invitation. */
@@ -38,19 +59,27 @@ export class Membership {
     invitation: string,
     identity: Identity,
     { crypto, random }: { readonly crypto: CryptoBackend; readonly random: RandomBytes },
-  ): Promise<{ readonly request: Uint8Array; readonly complete: (answer: Uint8Array) => Promise<Membership> }> {
+  ): Promise<Joining> {
     const { authorityKey, exchangeKey, token } = parseInvitation(invitation);
     const { bytes, nonce } = await createRequest(crypto, random, identity, exchangeKey, token);
     const complete = async (answer: Uint8Array): Promise<Membership> =>
       Membership.open(answer, identity, authorityKey, crypto, nonce);
-    return { request: bytes, complete };
+    return { request: bytes, complete, file: { identity, authorityKey, nonce } };
+  }
+
+  /** A membership that {@link exportDevice} wrote. @throws CoseError for one that awaits its answer, or of others. */
+  static async restore({ identity, authorityKey, membership }: DeviceFile, crypto: CryptoBackend): Promise<Membership> {
+    if (membership === undefined) throw new CoseError("its request has not been answered yet");
+    const restored = await Membership.open(membership.answer, identity, authorityKey, crypto);
+    restored.update(membership.bundle);
+    return restored;
   }
 
   /**
    * A membership from an answer of the authority, such as one that was stored: it stays sealed to the device's key.
    *
    * @param nonce of the request that it must answer; left out, any answer will do.
-   * @throws CoseError unless the authority sealed it to this device.
+   * @throws CoseError unless the authority sealed it to this device; EnrolmentError when it is a no.
    */
   static async open(
     answer: Uint8Array,
@@ -60,7 +89,13 @@ export class Membership {
     nonce?: Uint8Array,
   ): Promise<Membership> {
     const opened = await openAnswer(crypto, authorityKey, identity.exchangeSecret, nonce, answer);
-    return new Membership(crypto, identity, authorityKey, opened);
+    return new Membership(crypto, identity, authorityKey, opened, answer);
+  }
+
+  /** What to keep of it: for {@link exportDevice}. The answer in it stays sealed to the device's key. */
+  get file(): DeviceFile {
+    const { identity, authorityKey } = this;
+    return { identity, authorityKey, membership: { answer: this.#answerBytes, bundle: this.#bundleBytes } };
   }
 
   get certificate(): Certificate {
@@ -109,14 +144,15 @@ export class Membership {
     if (bundle.serial < issued.serial) throw new CoseError("an answer older than the one at hand");
     this.#certificate = this.#ownCertificate(opened);
     this.#answer = opened;
-    if (bundle.serial > this.#bundle.serial) this.#bundle = bundle;
+    this.#answerBytes = answer;
+    if (bundle.serial > this.#bundle.serial) this.#take(bundle, opened.bundle);
   }
 
   /** Takes a newer bundle; an older one is left. @returns whether it was newer. @throws CoseError unless signed. */
   update(bundle: Uint8Array): boolean {
     const verified = verifyBundle(this.#crypto, this.authorityKey, bundle);
     if (verified.serial <= this.#bundle.serial) return false;
-    this.#bundle = verified;
+    this.#take(verified, bundle);
     return true;
   }
 
@@ -142,6 +178,11 @@ export class Membership {
     const found = this.#bundle.suites.find(({ name }) => name === suite);
     if (found === undefined) throw new RangeError(`the authority has not set up "${suite}"`);
     return found;
+  }
+
+  #take(bundle: PublicBundle, bytes: Uint8Array): void {
+    this.#bundle = bundle;
+    this.#bundleBytes = bytes;
   }
 
   #ownCertificate(answer: EnrolmentAnswer): Certificate {

@@ -1,18 +1,14 @@
 import { encodeUtf8 } from "@isthmus/bytes";
-import { scryptAsync } from "@noble/hashes/scrypt.js";
 import { asArray, asBytes, asUnsigned, CborError, decodeCbor, encodeCbor } from "../envelope/cbor.js";
 import { ALGORITHM, NONCE_BYTES } from "../envelope/cose-parameters.js";
 import { type CryptoBackend, sealed } from "../envelope/crypto-backend.js";
 import type { RandomBytes } from "../random.js";
 
-/** scrypt (RFC 7914) with N = 2^17, r = 8, p = 1: 128 MiB and about a second, the advice of OWASP. */
+/** scrypt (RFC 7914) with N = 2^17, r = 8, p = 1: 128 MiB and about a second in plain TypeScript, the advice of OWASP. */
 const LOG_COST = 17;
-const BLOCK_SIZE = 8;
-const PARALLELISM = 1;
 /** What a file may ask for: 2^20, a gigabyte. */
 const MAX_LOG_COST = 20;
 const SALT_BYTES = 16;
-const KEY_BYTES = 32;
 const VERSION = 1;
 
 /** The file is none of ours, was altered, or the passphrase is wrong: which, cannot be told. */
@@ -21,41 +17,70 @@ export class PassphraseError extends Error {
 }
 
 /**
- * Encrypts with a passphrase: `[version, kind, log₂ N, salt, nonce, AES-256-GCM ciphertext]` in CBOR, the first four
- * authenticated.
+ * A key made of a passphrase. Making it takes a good part of a second; an owner that writes its file often keeps it.
  *
- * @param kind what the file holds; it opens as nothing else.
- * @param logCost log₂ of scrypt's N, for tests and small machines.
+ * Files: `[version, kind, log₂ N, salt, nonce, AES-256-GCM ciphertext]` in CBOR, the first four authenticated.
  */
-export async function sealWithPassphrase(
-  crypto: CryptoBackend,
-  random: RandomBytes,
-  kind: string,
-  passphrase: string,
-  plaintext: Uint8Array,
-  logCost: number = LOG_COST,
-): Promise<Uint8Array> {
-  const salt = random(SALT_BYTES);
-  const nonce = random(NONCE_BYTES);
-  const key = await deriveKey(passphrase, salt, logCost);
-  const header = encodeCbor([VERSION, kind, logCost, salt]);
-  const ciphertext = sealed(crypto.aead(ALGORITHM.A256GCM, key), nonce, header, plaintext);
-  return encodeCbor([VERSION, kind, logCost, salt, nonce, ciphertext]);
-}
+export class PassphraseKey {
+  readonly #crypto: CryptoBackend;
+  readonly #passphrase: string;
+  readonly #salt: Uint8Array;
+  readonly #logCost: number;
+  readonly #key: Uint8Array;
 
-/** @throws PassphraseError. */
-export async function openWithPassphrase(
-  crypto: CryptoBackend,
-  kind: string,
-  passphrase: string,
-  bytes: Uint8Array,
-): Promise<Uint8Array> {
-  const { logCost, salt, nonce, sealed } = parseFile(kind, bytes);
-  const key = await deriveKey(passphrase, salt, logCost);
-  const header = encodeCbor([VERSION, kind, logCost, salt]);
-  const plaintext = crypto.aead(ALGORITHM.A256GCM, key).open(nonce, header, sealed);
-  if (plaintext === undefined) throw new PassphraseError("wrong passphrase, or the file was altered");
-  return plaintext;
+  private constructor(crypto: CryptoBackend, passphrase: string, salt: Uint8Array, logCost: number, key: Uint8Array) {
+    this.#crypto = crypto;
+    this.#passphrase = passphrase;
+    this.#salt = salt;
+    this.#logCost = logCost;
+    this.#key = key;
+  }
+
+  /** @param logCost log₂ of scrypt's N, for tests and small machines. */
+  static async create(
+    crypto: CryptoBackend,
+    random: RandomBytes,
+    passphrase: string,
+    logCost: number = LOG_COST,
+  ): Promise<PassphraseKey> {
+    const salt = random(SALT_BYTES);
+    return new PassphraseKey(crypto, passphrase, salt, logCost, await deriveKey(crypto, passphrase, salt, logCost));
+  }
+
+  /** Opens a file, and gives the key to write it again. @throws PassphraseError. */
+  static async open(
+    crypto: CryptoBackend,
+    kind: string,
+    passphrase: string,
+    bytes: Uint8Array,
+  ): Promise<{ readonly key: PassphraseKey; readonly plaintext: Uint8Array }> {
+    const { logCost, salt } = parseFile(kind, bytes);
+    const derived = await deriveKey(crypto, passphrase, salt, logCost);
+    const key = new PassphraseKey(crypto, passphrase, salt, logCost, derived);
+    return { key, plaintext: key.open(kind, bytes) };
+  }
+
+  /** Whether it is made of this passphrase, at this cost if one is given. */
+  isOf(passphrase: string, logCost: number = this.#logCost): boolean {
+    return passphrase === this.#passphrase && logCost === this.#logCost;
+  }
+
+  /** @param kind what the file holds; it opens as nothing else. */
+  seal(random: RandomBytes, kind: string, plaintext: Uint8Array): Uint8Array {
+    const nonce = random(NONCE_BYTES);
+    const header = encodeCbor([VERSION, kind, this.#logCost, this.#salt]);
+    const ciphertext = sealed(this.#crypto.aead(ALGORITHM.A256GCM, this.#key), nonce, header, plaintext);
+    return encodeCbor([VERSION, kind, this.#logCost, this.#salt, nonce, ciphertext]);
+  }
+
+  /** @throws PassphraseError. */
+  open(kind: string, bytes: Uint8Array): Uint8Array {
+    const { logCost, salt, nonce, sealed } = parseFile(kind, bytes);
+    const header = encodeCbor([VERSION, kind, logCost, salt]);
+    const plaintext = this.#crypto.aead(ALGORITHM.A256GCM, this.#key).open(nonce, header, sealed);
+    if (plaintext === undefined) throw new PassphraseError("wrong passphrase, or the file was altered");
+    return plaintext;
+  }
 }
 
 function parseFile(
@@ -75,13 +100,11 @@ function parseFile(
 }
 
 /** In form NFKC, so that one passphrase typed on two keyboards is one. */
-async function deriveKey(passphrase: string, salt: Uint8Array, logCost: number): Promise<Uint8Array> {
-  const password = encodeUtf8(passphrase.normalize("NFKC"));
-  return scryptAsync(password, salt, {
-    N: 2 ** logCost,
-    r: BLOCK_SIZE,
-    p: PARALLELISM,
-    dkLen: KEY_BYTES,
-    maxmem: 2 ** (MAX_LOG_COST + 11),
-  });
+async function deriveKey(
+  crypto: CryptoBackend,
+  passphrase: string,
+  salt: Uint8Array,
+  logCost: number,
+): Promise<Uint8Array> {
+  return crypto.scrypt(encodeUtf8(passphrase.normalize("NFKC")), salt, logCost);
 }

@@ -1,6 +1,7 @@
 import { gcm } from "@noble/ciphers/aes.js";
 import { chacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { ed25519 } from "@noble/curves/ed25519.js";
+import { scryptAsync } from "@noble/hashes/scrypt.js";
 import { AEAD_KEY_BYTES, type AeadAlgorithm, TAG_BYTES } from "./cose-parameters.js";
 
 /**
@@ -14,6 +15,8 @@ export interface CryptoBackend {
   /** Ed25519 (RFC 8032). @param secretKey 32 bytes. @returns 64 bytes. */
   sign(secretKey: Uint8Array, message: Uint8Array): Uint8Array;
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  /** scrypt (RFC 7914) with r = 8, p = 1. @param logCost log₂ of N. @returns 32 bytes. */
+  scrypt(password: Uint8Array, salt: Uint8Array, logCost: number): Promise<Uint8Array>;
 }
 
 /** An AEAD under one key. The caller never gives a nonce twice. */
@@ -51,7 +54,16 @@ export const nobleCrypto: CryptoBackend = {
       return false; // not a point, not 64 bytes
     }
   },
+  scrypt: async (password, salt, logCost) => scryptAsync(password, salt, scryptOptions(logCost)),
 };
+
+/** A derived key. */
+export const SCRYPT_KEY_BYTES = 32;
+
+/** What both backends run scrypt with: 2^(logCost + 10) bytes of memory, and room beside it. */
+export function scryptOptions(logCost: number): { N: number; r: number; p: number; dkLen: number; maxmem: number } {
+  return { N: 2 ** logCost, r: 8, p: 1, dkLen: SCRYPT_KEY_BYTES, maxmem: 2 ** (logCost + 11) };
+}
 
 export function checkKeyLength(algorithm: AeadAlgorithm, key: Uint8Array): void {
   if (key.length !== AEAD_KEY_BYTES[algorithm]) {

@@ -5,12 +5,19 @@ import {
   createPublicKey,
   createSecretKey,
   type KeyObject,
+  scrypt,
   sign,
   verify,
 } from "node:crypto";
 import { concatBytes, fromHex } from "@isthmus/bytes";
 import { type AeadAlgorithm, TAG_BYTES } from "../envelope/cose-parameters.js";
-import { type Aead, checkKeyLength, type CryptoBackend } from "../envelope/crypto-backend.js";
+import {
+  type Aead,
+  checkKeyLength,
+  type CryptoBackend,
+  SCRYPT_KEY_BYTES,
+  scryptOptions,
+} from "../envelope/crypto-backend.js";
 
 /** node:crypto's name of each AEAD. */
 const CIPHER_NAME = { 1: "aes-128-gcm", 2: "aes-192-gcm", 3: "aes-256-gcm", 24: "chacha20-poly1305" } as const;
@@ -33,6 +40,12 @@ export const nodeCrypto: CryptoBackend = {
       return false; // not a point
     }
   },
+  scrypt: async (password, salt, logCost) =>
+    new Promise((resolve, reject) => {
+      scrypt(password, salt, SCRYPT_KEY_BYTES, scryptOptions(logCost), (error, key) =>
+        error === null ? resolve(new Uint8Array(key)) : reject(error),
+      );
+    }),
 };
 
 /** Making a key object takes longer than signing with it: each array's is kept as long as the array. */
