@@ -1,0 +1,60 @@
+import { z } from "zod";
+import { accessSection } from "./sections/access.js";
+import { limitsSection } from "./sections/limits.js";
+import { listenersSection } from "./sections/listeners.js";
+import { logSection } from "./sections/log.js";
+import { storeSection } from "./sections/store.js";
+
+/**
+ * The configuration file, composed of one schema a part of the hub (`sections/`).
+ *
+ * What a section keeps to:
+ * - keys are the option's name in snake case: `max_queued_bytes` becomes `maxQueuedBytes` by {@link camelCased}, so that
+ *   a section says nothing twice. Hence no keys that users make up: a list of objects with a `name` does that.
+ * - objects are strict, and every key has a `.describe()`, which the schema, the errors and docs/configuration.md show;
+ * - every key has a default or is optional, but for those without which an entry of a list means nothing;
+ * - passwords, tokens and the like are `secret()`: they are masked where the configuration is shown.
+ */
+export const configSchema = z.strictObject({
+  ...storeSection,
+  listeners: listenersSection.describe("where clients come in"),
+  access: accessSection.prefault({}).describe("who may connect, publish and subscribe"),
+  limits: limitsSection.prefault({}).describe("bounds, see docs/limits.md"),
+  log: logSection.prefault({}).describe("the log, on standard error"),
+});
+
+/** A checked configuration with its defaults, in the words of the file. */
+export type Config = z.output<typeof configSchema>;
+
+/** A JSON Schema, as far as the configuration uses it. */
+export interface JsonSchema {
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly pattern?: string;
+  readonly writeOnly?: boolean;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+}
+
+/** The schema as editors read it, from which errors, masks and the reference are derived as well. */
+export function configJsonSchema(): JsonSchema {
+  const schema = z.toJSONSchema(configSchema, {
+    io: "input",
+    // Numbers that are only safe integers have no bounds worth telling.
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+    },
+  });
+  const { $schema, ...rest } = schema;
+  // zod writes sub-schemas as objects, none as `true` or `false`.
+  return { $schema, title: "isthmus configuration", ...rest } as JsonSchema;
+}

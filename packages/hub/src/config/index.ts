@@ -1,0 +1,1 @@
+export { type Config, configJsonSchema, configSchema, type JsonSchema } from "./config-schema.js";
