@@ -1,4 +1,5 @@
 import { type Durability, type Store, StoreError, type StoreKey, type TableName } from "@isthmus/exchange";
+import { describeFiles } from "./describe-files.js";
 import { type Frame, readWrites, type Write } from "./frame.js";
 import type { Journal } from "./journal.js";
 import { mergedRange, type RangeSources } from "./merged-range.js";
@@ -11,6 +12,7 @@ import type { TableReader } from "./table-reader.js";
 /** What an {@link LmdbStore} works with. */
 export interface LmdbStoreParts {
   readonly directory: string;
+  readonly format: number;
   readonly durability: Durability;
   readonly reader: TableReader;
   readonly makeJournal: (owner: JournalOwner) => Journal;
@@ -41,6 +43,8 @@ export interface JournalOwner {
  */
 export class LmdbStore implements Store {
   readonly directory: string;
+  /** Number of the form that its files have. */
+  readonly format: number;
   readonly durability: Durability;
   readonly #parts: LmdbStoreParts;
   readonly #journal: Journal;
@@ -63,6 +67,7 @@ export class LmdbStore implements Store {
 
   constructor(parts: LmdbStoreParts) {
     this.directory = parts.directory;
+    this.format = parts.format;
     this.durability = parts.durability;
     this.#parts = parts;
     this.#overlay = new Overlay(() => this.#readJournal());
@@ -111,6 +116,11 @@ export class LmdbStore implements Store {
     if (this.durability === "none") return undefined;
     if (this.#waiting.length > 0) return this.#whenWaitingIsStored.promise;
     return this.#whenUnderWayIsStored?.promise;
+  }
+
+  /** What its files take on the disk, in bytes, and how safe the hub that wrote last kept what it acknowledged. */
+  describe(): { readonly sizeBytes: number; readonly lastDurability: Durability | undefined } {
+    return describeFiles(this.directory);
   }
 
   close(): Promise<void> {

@@ -17,7 +17,7 @@ import { epochOf, FRAME_HEADER_BYTES } from "./frame.js";
 import { type JournalFile, openJournalFile } from "./journal-file.js";
 import { Journal } from "./journal.js";
 import { LmdbStore } from "./lmdb-store.js";
-import { closedMarkPath, journalPaths, tablesPath } from "./paths.js";
+import { closedMarkPath, durabilityPath, journalPaths, tablesPath } from "./paths.js";
 import { readJournal, readJournalFiles } from "./read-journal.js";
 import { toStoreError } from "./store-failure.js";
 import { TableReader } from "./table-reader.js";
@@ -86,6 +86,7 @@ async function open(
     const files = openJournalFiles(directory);
     return new LmdbStore({
       directory,
+      format: FORMAT,
       durability,
       reader,
       makeJournal: (owner) =>
@@ -93,7 +94,10 @@ async function open(
       carryOver: (sequence) => keeper.apply(epoch, sequence),
       readJournal: (applied, sequence) =>
         readJournal(readJournalFiles(directory), epoch, applied).filter((frame) => frame.sequence <= sequence),
-      begin: () => rmSync(closedMarkPath(directory), { force: true }),
+      begin: () => {
+        writeFileSync(durabilityPath(directory), JSON.stringify(durability));
+        rmSync(closedMarkPath(directory), { force: true });
+      },
       end: () => writeFileSync(closedMarkPath(directory), JSON.stringify(closedMark(directory))),
       release,
     });

@@ -17,3 +17,8 @@ export function lockPath(directory: string): string {
 export function closedMarkPath(directory: string): string {
   return path.join(directory, "closed.json");
 }
+
+/** Says what durability the last hub that wrote had. */
+export function durabilityPath(directory: string): string {
+  return path.join(directory, "durability.json");
+}

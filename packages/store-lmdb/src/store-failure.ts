@@ -8,11 +8,13 @@ export interface Failure {
   readonly code?: string | number | undefined;
 }
 
+const NOTHING_LOST = "nothing that was acknowledged is lost";
+
 /** What to do about an error of the system's; `at` is the directory. */
 const ADVICE_BY_CODE: Readonly<Record<string, (at: string) => string>> = {
-  ENOSPC: (at) => `the disk of ${at} is full: make room and start again`,
-  EDQUOT: (at) => `the disk quota of ${at} is used up: make room and start again`,
-  EFBIG: (at) => `a file in ${at} may not grow any more: raise the limit (ulimit -f) and start again`,
+  ENOSPC: (at) => `the disk of ${at} is full: make room and start again; ${NOTHING_LOST}`,
+  EDQUOT: (at) => `the disk quota of ${at} is used up: make room and start again; ${NOTHING_LOST}`,
+  EFBIG: (at) => `a file in ${at} may not grow any more: raise the limit (ulimit -f) and start again; ${NOTHING_LOST}`,
   EIO: (at) => `the disk of ${at} reports an error: look at the system's log, and have a backup at hand`,
   EACCES: (at) => `${at} cannot be written: give this user the right to, or choose another directory`,
   EPERM: (at) => `${at} cannot be written: give this user the right to, or choose another directory`,
@@ -36,7 +38,7 @@ export function toStoreError(error: unknown, directory: string): StoreError {
 function explain(failure: Failure, directory: string): string {
   const { name, message } = failure;
   const advice = ADVICE_BY_CODE[systemCode(failure) ?? ""];
-  if (advice !== undefined) return `${advice(directory)}; nothing that was acknowledged is lost`;
+  if (advice !== undefined) return advice(directory);
   if (name === "NewerFormatError") {
     return `${directory} was written by a newer isthmus: ${message}. Run that version, or export there and import here`;
   }

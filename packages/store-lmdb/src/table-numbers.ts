@@ -8,6 +8,7 @@ const NUMBERS = {
   sessions: 4,
   subscriptions: 5,
   inbound: 6,
+  wills: 7,
 } as const satisfies Record<TableName, number>;
 
 export function tableNumber(table: TableName): number {

@@ -13,7 +13,10 @@ export class Directories {
     return path.join(this.#root, String(this.#count));
   }
 
-  /** What a process that starts now finds if the one that has `directory` is gone. */
+  /**
+   * What a process that starts now finds if the one that has `directory` is gone. The copy is one moment's: this process
+   * writes nothing meanwhile, and LMDB keeps what the pages that are copied first refer to until the commit after next.
+   */
   crash(directory: string): string {
     const copy = this.fresh();
     // The locks are the process's own.
