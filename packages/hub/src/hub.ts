@@ -125,7 +125,7 @@ export class Hub {
           isReady: () => this.#isReady,
           mounts: this.#mounts,
           handleRefusal: (address, reason) => {
-            this.metrics.connectionsRefused++;
+            this.metrics.connectionsRefused.add("origin-not-allowed");
             this.#log.warn({ address, listener: "http", reason }, "connection refused");
           },
         },

@@ -52,14 +52,14 @@ export class Publisher {
     const { exchange, access, clock, metrics, log, flushScheduler } = this.#context;
     const topic = this.#topicOf(publication);
     if (!access.mayPublish(identity, topic)) {
-      metrics.messagesRefused++;
+      metrics.messagesRefused.add("not-authorized");
       log.warn(
         { door: origin.door, client: origin.name, topic: topic.name, reason: "not authorized" },
         "publish refused",
       );
       throw new PublishRefusedError("not-authorized", `${topic.name} may not be published to`);
     }
-    metrics.messagesReceived++;
+    metrics.trafficOf(origin.door).messagesReceived[publication.qos ?? 0]++;
     const receivers = exchange.publish(
       topic,
       createMessage({ ...publication, origin, publishedAt: clock.tick().epoch }),

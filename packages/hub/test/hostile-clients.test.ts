@@ -211,7 +211,7 @@ describe("limits", () => {
     const first = await limited.connect();
     const second = limited.open();
     await second.closed;
-    expect(limited.metrics.connectionsRefused).toBe(1);
+    expect(limited.metrics.connectionsRefused.total).toBe(1);
     await first.break();
     await limited.connect();
     await limited.close();

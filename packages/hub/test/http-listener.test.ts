@@ -116,7 +116,7 @@ describe("a WebSocket [MQTT-6.0.0-3]", () => {
 
   test.each(["/", "/other", "//", "/mqtt/", "http://["])("at %s is refused", async (path) => {
     expect(statusOf(await exchange(upgrade(path)))).toBe(404);
-    expect(hub.metrics.connectionsRefused).toBe(1);
+    expect(hub.metrics.connectionsRefused.total).toBe(1);
   });
 
   test("without a key is a bad request", async () => {

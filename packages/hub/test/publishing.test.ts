@@ -101,7 +101,7 @@ describe.each(WAYS)("%s", (_way, start) => {
       expect(await client.publish("$SYS/uptime", "1", { qos: 1, retain: true })).toBe(refused);
       expect(await client.publish("$SYS/uptime", "2", { qos: 2 })).toBe(refused);
       expect(await watcher.settledTexts()).toEqual([]);
-      expect(hub.metrics.messagesRefused).toBe(3);
+      expect(hub.metrics.messagesRefused.total).toBe(3);
       // A refusal is not remembered for other topics.
       await watcher.subscribe("free");
       await client.publish("free", "x");

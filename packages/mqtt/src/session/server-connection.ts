@@ -67,6 +67,10 @@ export class ServerConnection implements Machine, FrameSink {
   readonly outbox: Outbox;
   /** Known once the state is no longer "waiting". */
   version: ProtocolVersion = 4;
+  /** Packets of all kinds that came in. */
+  packetsReceived = 0;
+  /** Packets that went out by {@link send}. */
+  packetsSent = 0;
   readonly #owner: ServerConnectionOwner;
   readonly #options: ServerConnectionOptions;
   readonly #framer: Framer;
@@ -111,6 +115,7 @@ export class ServerConnection implements Machine, FrameSink {
 
   /** Called by the framer. */
   receiveFrame(bytes: Uint8Array, start: number, bodyStart: number, end: number): boolean {
+    this.packetsReceived++;
     const type = byteAt(bytes, start) >> 4;
     if (this.#state === "open") this.#receiveOpen(type, bytes, start, bodyStart, end);
     else if (this.#state === "waiting") this.#receiveFirst(type, bytes, start, bodyStart, end);
@@ -148,6 +153,7 @@ export class ServerConnection implements Machine, FrameSink {
   send(packet: Exclude<Packet, { readonly type: "publish" }>): void {
     const bytes = this.#encode(packet);
     if (bytes === undefined) return;
+    this.packetsSent++;
     this.outbox.append(bytes, 0, bytes.length);
     this.#owner.scheduleFlush();
   }

@@ -72,6 +72,8 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   #lastTopic: Topic | undefined;
   #isLastAllowed = false;
   #receiveMaximum = 65_535;
+  /** Those of the core's that were counted. */
+  #packetsSentBefore = 0;
 
   constructor(door: MqttDoor, transport: Transport, listener: string) {
     this.#door = door;
@@ -117,11 +119,14 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   }
 
   receiveBytes(bytes: Uint8Array): void {
-    const { clock, flushScheduler, poller } = this.#door;
+    const { clock, flushScheduler, poller, traffic } = this.#door;
+    traffic.bytesReceived += bytes.length;
+    const packetsBefore = this.#core.packetsReceived;
     const isLone = bytes.length <= LONE_CHUNK_BYTES;
     if (isLone) flushScheduler.beginGathering();
     this.#core.receiveBytes(clock.tick().monotonic, bytes);
     this.#publishRun();
+    traffic.packetsReceived += this.#core.packetsReceived - packetsBefore;
     if (isLone) flushScheduler.flush();
     // A retained message may be all that came, and nobody's to be told.
     else if (this.#door.journal !== undefined) flushScheduler.arm();
@@ -154,6 +159,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     const wasRoomy = this.isRoomy;
     this.#isFlushScheduled = false;
     this.mustBeStoredFirst = false;
+    this.#countSent(this.outbox.pendingBytes);
     this.#isTransportCongested = !this.outbox.flush(this.#transport);
     if (this.#isClosing) this.#transport.end();
     else if (!wasRoomy) this.#resumeIfRoomy();
@@ -176,7 +182,9 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     // The connection may have gone meanwhile.
     if (segments === undefined) return;
     const wasRoomy = this.isRoomy;
+    const before = this.#setAsideBytes;
     for (const { length } of segments) this.#setAsideBytes -= length;
+    this.#countSent(before - this.#setAsideBytes);
     if (segments.length > 0) this.#isTransportCongested = !this.#transport.writeAll(segments);
     if (this.#isClosing && !this.hasSetAside && !this.#isFlushScheduled) this.#transport.end();
     else if (!wasRoomy) this.#resumeIfRoomy();
@@ -329,7 +337,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     const { packetIdentifier } = frame;
     if (frame.qos === 2 && !this.#receiveOnce(session, packetIdentifier)) return;
     const message = messageFromFrame(frame, topic, properties, session.origin, this.#door.clock.epoch);
-    this.#door.metrics.messagesReceived++;
+    this.#door.traffic.messagesReceived[frame.qos]++;
     const receivers = this.#door.exchange.publish(topic, message);
     if (frame.qos === 0) return;
     const reasonCode = receivers === 0 ? ReasonCode.noMatchingSubscribers : ReasonCode.success;
@@ -379,7 +387,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   #publishRun(): void {
     const run = this.#run;
     if (run === undefined || run.count === 0) return;
-    this.#door.metrics.messagesReceived += run.count;
+    this.#door.traffic.messagesReceived[0] += run.count;
     this.#door.exchange.publishRun(run);
     run.finish();
   }
@@ -388,8 +396,16 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     const code = this.version === 5 ? reasonCode : ReasonCode.success;
     const at = this.outbox.reserve(acknowledgementSize(code));
     write(this.outbox.staging, at, packetIdentifier, code);
+    this.#door.traffic.packetsSent++;
     this.mustBeStoredFirst = true;
     this.scheduleFlush();
+  }
+
+  #countSent(bytes: number): void {
+    const { traffic } = this.#door;
+    traffic.bytesSent += bytes;
+    traffic.packetsSent += this.#core.packetsSent - this.#packetsSentBefore;
+    this.#packetsSentBefore = this.#core.packetsSent;
   }
 
   /** The transport took all at once: no drain will follow that sets going what has waited for room. */

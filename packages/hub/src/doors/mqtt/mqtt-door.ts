@@ -1,5 +1,5 @@
 import { utf8Length } from "@isthmus/bytes";
-import type { Exchange, Origin, Topic } from "@isthmus/exchange";
+import type { Exchange, Origin, QoS, Topic } from "@isthmus/exchange";
 import type { Transport } from "@isthmus/mqtt";
 import { type ConnectPacket, type Properties, type PublishFrame, ReasonCode, reasonName } from "@isthmus/mqtt/codec";
 import { type ConnectionFailure, OutboxMemory } from "@isthmus/mqtt/session";
@@ -8,7 +8,7 @@ import type { Access, Credentials, Refusal } from "../../access/access.js";
 import type { Clock } from "../../clock.js";
 import type { FlushScheduler } from "../../flush-scheduler.js";
 import type { HubContext } from "../../hub-context.js";
-import type { Metrics } from "../../metrics.js";
+import type { Metrics, Traffic } from "../../metrics.js";
 import { BackPressure } from "./back-pressure.js";
 import { AdaptivePoller } from "./adaptive-poller.js";
 import { checkPublication } from "./check-publication.js";
@@ -32,6 +32,8 @@ export class MqttDoor implements MqttDoorContext {
   readonly access: Access;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  /** What this door counts of {@link metrics}. */
+  readonly traffic: Traffic;
   readonly log: Logger;
   readonly options: MqttDoorOptions;
   readonly flushScheduler: FlushScheduler;
@@ -51,6 +53,7 @@ export class MqttDoor implements MqttDoorContext {
     this.access = context.access;
     this.clock = context.clock;
     this.metrics = context.metrics;
+    this.traffic = context.metrics.traffic.mqtt;
     this.log = context.log;
     this.options = context.options;
     this.poller = new AdaptivePoller(this.options.pollMs);
@@ -72,7 +75,7 @@ export class MqttDoor implements MqttDoorContext {
     }
     this.metrics.connectionsOpened++;
     if (this.#connections.size >= this.options.maxConnections) {
-      this.metrics.connectionsRefused++;
+      this.metrics.connectionsRefused.add("too-many-connections");
       this.log.warn(
         { address: transport.remoteAddress, listener, reason: `${this.options.maxConnections} connections are open` },
         "connection refused",
@@ -136,8 +139,14 @@ export class MqttDoor implements MqttDoorContext {
     if (publisher !== undefined && publisher.session !== receiver) this.backPressure.hold(publisher, receiver);
   }
 
+  /** `count` messages went to a client. */
+  countSent(qos: QoS, count: number): void {
+    this.traffic.messagesSent[qos] += count;
+    this.traffic.packetsSent += count;
+  }
+
   handlePublishRefused(connection: MqttConnection, topic: Topic): void {
-    this.metrics.messagesRefused++;
+    this.metrics.messagesRefused.add("not-authorized");
     this.log.warn(
       {
         client: connection.clientId,
@@ -151,6 +160,7 @@ export class MqttDoor implements MqttDoorContext {
   }
 
   handleSubscribeRefused(session: MqttSession, filter: string, reasonCode: number): void {
+    this.metrics.subscriptionsRefused.add(labelOf(reasonCode));
     this.log.warn(
       {
         client: session.clientId,
@@ -166,7 +176,7 @@ export class MqttDoor implements MqttDoorContext {
   /** The server ends a connection: a refusal, a protocol error, a takeover. */
   handleFailed(connection: MqttConnection, failure: ConnectionFailure): void {
     const isRefused = connection.clientId === undefined;
-    if (isRefused) this.metrics.connectionsRefused++;
+    if (isRefused) this.metrics.connectionsRefused.add(labelOf(failure.reasonCode));
     this.log.warn(
       {
         client: connection.clientId,
@@ -240,6 +250,12 @@ export class MqttDoor implements MqttDoorContext {
 function credentialsOf({ listener, remoteAddress }: MqttConnection, packet: ConnectPacket): Credentials {
   const { clientId, username, password } = packet;
   return { door: "mqtt", listener, address: remoteAddress, clientId, user: username, password };
+}
+
+/** A reason code as metrics name it: `not-authorized`. */
+function labelOf(reasonCode: number): string {
+  const name = reasonName(reasonCode) ?? "unspecifiedError";
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 function delay(milliseconds: number): Promise<void> {

@@ -70,7 +70,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     }
     connection.outbox.append(run.source, run.start, run.end);
     connection.scheduleFlush();
-    this.#door.metrics.messagesSent += run.count;
+    this.#door.countSent(0, run.count);
     return true;
   }
 
@@ -123,7 +123,8 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
   }
 
   handleChanged(entry: OutboundEntry<MqttMessage>): void {
-    this.#door.metrics.messagesSent++;
+    // Released is the second step of a QoS 2 message that was counted.
+    if (entry.state === "published") this.#door.countSent(entry.qos, 1);
     this.#noteChange(entry);
   }
 
@@ -173,7 +174,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
       this.handleDropped(message, "slow-receiver");
       return;
     }
-    if (this.flow.sendUnacknowledged(message, retain, identifiers, now)) this.#door.metrics.messagesSent++;
+    if (this.flow.sendUnacknowledged(message, retain, identifiers, now)) this.#door.countSent(0, 1);
   }
 
   #offer(
