@@ -10,7 +10,11 @@ const packageDir = path.join(ROOT, "packages", "isthmus");
 rmSync(path.join(packageDir, "dist", "bundle"), { recursive: true, force: true });
 
 await build({
-  entryPoints: { cli: path.join(packageDir, "dist", "cli.js") },
+  entryPoints: {
+    cli: path.join(packageDir, "dist", "cli.js"),
+    // A program of its own, which the store starts and looks for beside itself.
+    "tables-process": path.join(ROOT, "packages", "store-lmdb", "dist", "tables-process.js"),
+  },
   outdir: path.join(packageDir, "dist", "bundle"),
   bundle: true,
   splitting: true,

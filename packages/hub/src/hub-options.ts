@@ -26,7 +26,7 @@ export interface HubOptions {
   readonly allowAnonymous?: boolean | undefined;
   /** Limits of connections, sessions and retained messages, see {@link Limits}. */
   readonly limits?: Limits | undefined;
-  /** Where retained messages are kept. Without one they live as long as the hub. */
+  /** What outlives the hub: sessions and retained messages, see `openStore`. Without one they end with it. */
   readonly store?: Store | undefined;
   /** A pino logger. Default: silent. */
   readonly log?: Logger | undefined;

@@ -1,0 +1,2 @@
+export { defaultDataDirectory } from "./default-directory.js";
+export { openStore, type StoreOptions } from "./open-store.js";
