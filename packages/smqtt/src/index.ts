@@ -1,7 +1,7 @@
 export { Authority, type AuthorityOptions } from "./authority/authority.js";
 export type { DeviceGrant, DeviceRecord } from "./authority/authority-state.js";
-export { type PublicBundle, type SuiteParameters, verifyBundle } from "./authority/bundle.js";
-export { type Certificate, permitsPublish, verifyCertificate } from "./authority/certificate.js";
+export { parseBundle, type PublicBundle, type SuiteParameters, verifyBundle } from "./authority/bundle.js";
+export { type Certificate, parseCertificate, permitsPublish, verifyCertificate } from "./authority/certificate.js";
 export {
   EnrolmentError,
   formatInvitation,

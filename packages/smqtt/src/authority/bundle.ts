@@ -62,8 +62,13 @@ export function signBundle(
 export function verifyBundle(crypto: CryptoBackend, authorityKey: Uint8Array, bytes: Uint8Array): PublicBundle {
   const message = parseSign1(bytes);
   if (!verifySign1(crypto, authorityKey, message, BUNDLE_AAD)) throw new CoseError("not signed by the authority");
+  return parseBundle(message.payload);
+}
+
+/** What a bundle says, whoever signed it. @param payload of the COSE_Sign1. @throws CoseError. */
+export function parseBundle(payload: Uint8Array): PublicBundle {
   return rethrowing(() => {
-    const map = asMap(decodeCbor(message.payload, { items: 100_000 }));
+    const map = asMap(decodeCbor(payload, { items: 100_000 }));
     return {
       name: asText(map.get(LABEL.name)),
       serial: asUnsigned(map.get(LABEL.serial)),

@@ -79,8 +79,13 @@ export function issueCertificate(
 export function verifyCertificate(crypto: CryptoBackend, authorityKey: Uint8Array, bytes: Uint8Array): Certificate {
   const message = parseSign1(bytes);
   if (!verifySign1(crypto, authorityKey, message, CERTIFICATE_AAD)) throw new CoseError("not signed by the authority");
+  return parseCertificate(message.payload);
+}
+
+/** What a certificate says, whoever signed it. @param payload of the COSE_Sign1. @throws CoseError. */
+export function parseCertificate(payload: Uint8Array): Certificate {
   return rethrowing(() => {
-    const claims = asMap(decodeCbor(message.payload));
+    const claims = asMap(decodeCbor(payload));
     const key = asMap(asMap(claims.get(CLAIM.confirmation)).get(COSE_KEY));
     if (key.get(KEY_TYPE.label) !== KEY_TYPE.okp || key.get(CURVE.label) !== CURVE.ed25519) {
       throw new CoseError("a key of another type");

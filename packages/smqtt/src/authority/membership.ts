@@ -136,8 +136,13 @@ export class Membership {
     return createRequest(this.#crypto, random, this.identity, this.#bundle.exchangeKey, undefined);
   }
 
-  /** Takes fresh keys from the authority. @throws CoseError as {@link open}, and for an older answer. */
-  async renew(answer: Uint8Array, nonce?: Uint8Array): Promise<void> {
+  /**
+   * Takes fresh keys from the authority.
+   *
+   * @returns whether they are others than those at hand. @throws CoseError as {@link open}, and for an older answer.
+   */
+  async renew(answer: Uint8Array, nonce?: Uint8Array): Promise<boolean> {
+    if (equalBytes(answer, this.#answerBytes)) return false; // retained for us, and taken before
     const opened = await openAnswer(this.#crypto, this.authorityKey, this.identity.exchangeSecret, nonce, answer);
     const bundle = verifyBundle(this.#crypto, this.authorityKey, opened.bundle);
     const issued = verifyBundle(this.#crypto, this.authorityKey, this.#answer.bundle);
@@ -146,6 +151,7 @@ export class Membership {
     this.#answer = opened;
     this.#answerBytes = answer;
     if (bundle.serial > this.#bundle.serial) this.#take(bundle, opened.bundle);
+    return true;
   }
 
   /** Takes a newer bundle; an older one is left. @returns whether it was newer. @throws CoseError unless signed. */

@@ -32,7 +32,7 @@ export async function renewOver(
   { random = secureRandomBytes, ...options }: AskOptions & { readonly random?: RandomBytes } = {},
 ): Promise<void> {
   const { bytes, nonce } = await membership.requestRenewal(random);
-  await ask(client, membership.authorityKey, bytes, (answer) => membership.renew(answer, nonce), options);
+  await ask(client, membership.authorityKey, bytes, async (answer) => membership.renew(answer, nonce), options);
 }
 
 async function ask<V>(

@@ -35,6 +35,8 @@ export interface SecureOptions {
   readonly pendingLimitBytes?: number;
   /** Whether to take newer bundles and keys that the authority publishes to the broker. Default true. */
   readonly followAuthority?: boolean;
+  /** Hears when the authority has renewed the membership or said something new: time to store `membership.file`. */
+  readonly onMembershipChanged?: () => void;
   /** Hears of every message that did not open, and why. For logs: nothing of it may go back to whoever sent it. */
   readonly onRefused?: (failure: OpenFailure, topic: string) => void;
   readonly sealing?: Pick<SealerOptions, "algorithm" | "countersign" | "epochSeconds" | "messageLimit">;
@@ -73,6 +75,8 @@ export interface SecureMessage {
   readonly epoch: number;
   /** Whether the publisher signed this very message. */
   readonly isCountersigned: boolean;
+  /** The message as the client below gave it: its payload is the envelope. */
+  readonly sealed: PlainMessage;
   /** The payload as text. @throws Utf8Error. */
   text(): string;
 }
@@ -188,7 +192,7 @@ export class SecureClient {
   #open(message: PlainMessage): SecureMessage {
     const { topic, payload, retain, qos } = message;
     const opened = this.#opener.open(topic, payload, retain, this.#now());
-    return { ...opened, topic, retain, qos, text: () => decodeUtf8(opened.payload) };
+    return { ...opened, topic, retain, qos, sealed: message, text: () => decodeUtf8(opened.payload) };
   }
 
   /** Subscribes, once, to what the authority has to say. */
@@ -209,9 +213,11 @@ export class SecureClient {
     try {
       for await (const { topic, payload } of subscription) {
         try {
-          if (topic === bundleTopic(membership.authorityKey)) membership.update(payload);
-          else await membership.renew(payload);
+          const isBundle = topic === bundleTopic(membership.authorityKey);
+          const isNews = isBundle ? membership.update(payload) : await membership.renew(payload);
+          if (!isNews) continue;
           this.#fetcher.retry();
+          this.#options.onMembershipChanged?.();
         } catch (cause) {
           // Anyone may write to these topics; only what the authority signed counts.
           if (!(cause instanceof CoseError || cause instanceof OpenError)) throw cause;
