@@ -42,7 +42,7 @@ export interface ObservationHost<P extends Peer> {
 
 interface State {
   readonly sequence: number;
-  readonly response: Response;
+  readonly response: Response | (() => Response);
 }
 
 /** Non-confirmable notifications that a Reset may still refer to. */
@@ -60,6 +60,8 @@ export class ServerObservation<P extends Peer> extends Timed implements SubjectM
   #inFlight: Delivery | undefined;
   /** What came after it: the latest only. */
   #latest: State | undefined;
+  /** What was made for this observer alone and could not be sent: it goes before the latest. */
+  #unsent: State | undefined;
   #confirmedAt: Instant;
   #sentAt: Instant = Number.NEGATIVE_INFINITY;
   /** Message ids of the last Non-confirmable notifications, a ring. */
@@ -74,13 +76,13 @@ export class ServerObservation<P extends Peer> extends Timed implements SubjectM
     this.#confirmedAt = now;
   }
 
-  notify(now: Instant, response: Response): void {
+  notify(now: Instant, response: State["response"]): void {
     this.notifyInSequence(now, this.subject.nextSequence(now), response);
   }
 
-  notifyInSequence(now: Instant, sequence: number, response: Response): void {
+  notifyInSequence(now: Instant, sequence: number, response: State["response"]): void {
     if (!this.isActive) return;
-    if (!isSuccessCode(response.code)) {
+    if (typeof response !== "function" && !isSuccessCode(response.code)) {
       this.#sendLast(now, response);
       return;
     }
@@ -100,6 +102,7 @@ export class ServerObservation<P extends Peer> extends Timed implements SubjectM
     this.#inFlight?.settle(now);
     this.#inFlight = undefined;
     this.#latest = undefined;
+    this.#unsent = undefined;
     this.#host.unregister(now, this, reason);
     this.subject.leave(now, this, reason);
   }
@@ -133,7 +136,8 @@ export class ServerObservation<P extends Peer> extends Timed implements SubjectM
 
   takeNewerMessage(now: Instant): CoapMessage | undefined {
     const latest = this.#latest;
-    if (latest === undefined || !this.isActive) return undefined;
+    // What is made when its turn comes does not stand for what was sent before.
+    if (latest === undefined || typeof latest.response === "function" || !this.isActive) return undefined;
     this.#latest = undefined;
     return this.#host.composeNotification(now, this, latest.sequence, latest.response);
   }
@@ -144,6 +148,12 @@ export class ServerObservation<P extends Peer> extends Timed implements SubjectM
   }
 
   #sendLatest(now: Instant): void {
+    const unsent = this.#unsent;
+    if (unsent !== undefined) {
+      this.#unsent = undefined;
+      this.#send(now, unsent);
+      if (this.#inFlight !== undefined || this.place >= 0) return;
+    }
     const latest = this.#latest;
     if (latest === undefined) return;
     this.#latest = undefined;
@@ -151,21 +161,33 @@ export class ServerObservation<P extends Peer> extends Timed implements SubjectM
   }
 
   #send(now: Instant, state: State): void {
-    const isConfirmable = this.#mustConfirm(now, state.response);
+    const eager = typeof state.response === "function" ? undefined : state.response;
+    const isConfirmable = this.#mustConfirm(now, eager);
     const { minIntervalMs } = this.#host.policy;
     if (!isConfirmable && now < this.#sentAt + minIntervalMs) {
       this.#retryAt(this.#sentAt + minIntervalMs, state);
       return;
     }
-    const message = this.#host.composeNotification(now, this, state.sequence, state.response);
+    const response = typeof state.response === "function" ? state.response() : state.response;
+    const message = this.#host.composeNotification(now, this, state.sequence, response);
     this.#sentAt = now;
     if (isConfirmable) {
       this.#inFlight = this.#host.sendConfirmable(now, this.request.peer, message, this);
-      if (this.#inFlight === undefined) this.#retryAt(now + RETRY_MS, state);
+      if (this.#inFlight === undefined) this.#sendLater(now, state, response);
     } else {
       const messageId = this.#host.sendNonConfirmable(now, this.request.peer, message);
-      if (messageId < 0) this.#retryAt(now + RETRY_MS, state);
+      if (messageId < 0) this.#sendLater(now, state, response);
       else this.#sentIds[this.#sentCount++ % REMEMBERED_IDS] = messageId;
+    }
+  }
+
+  /** There is no room for it now. */
+  #sendLater(now: Instant, state: State, response: Response): void {
+    if (response === state.response) {
+      this.#retryAt(now + RETRY_MS, state);
+    } else {
+      this.#unsent = { sequence: state.sequence, response };
+      this.#host.schedule(this, now + RETRY_MS);
     }
   }
 
@@ -183,14 +205,14 @@ export class ServerObservation<P extends Peer> extends Timed implements SubjectM
     else this.#host.sendNonConfirmable(now, peer, message);
   }
 
-  #mustConfirm(now: Instant, response: Response): boolean {
+  #mustConfirm(now: Instant, response: Response | undefined): boolean {
     if (this.#host.isReliable) return false;
     const { confirmable, confirmableIntervalMs } = this.#host.policy;
     if (now >= this.#confirmedAt + confirmableIntervalMs) return true;
     // An address that may be forged must show that it wants this before it gets a stream of datagrams.
     if (this.#host.isUnverified(this.request.peer)) return true;
     return (
-      response.isConfirmable ??
+      response?.isConfirmable ??
       (confirmable === "as-registered" ? this.request.isConfirmable : confirmable === "always")
     );
   }

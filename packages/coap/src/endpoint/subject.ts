@@ -33,8 +33,12 @@ export interface Observation {
    * ones take its place (RFC 7641 4.5.2): observers get the latest state, not each.
    *
    * A response that is not 2.xx ends the observation.
+   *
+   * @param response or what makes it, of 2.xx, when its turn has come: for an observer who is to be told each of several
+   * things, in as few notifications as it takes. What was made is sent until it is acknowledged; nothing newer takes its
+   * place.
    */
-  notify(now: Instant, response: Response): void;
+  notify(now: Instant, response: Response | (() => Response)): void;
 
   /** Forgets the observer without telling it; tell it with `notify` of an error instead when you can. */
   end(now: Instant): void;

@@ -1,6 +1,6 @@
 export { CoapError, type CoapErrorOptions, errorResponse } from "./coap-error.js";
 export { contentEtag } from "./etag.js";
-export type { CurrentState } from "./preconditions.js";
+export { checkPreconditions, type CurrentState } from "./preconditions.js";
 export { changed, content, created, deleted, Reply, reply, type ReplyFields } from "./reply.js";
 export { type Handler, Resource, type ResourceDefinition } from "./resource.js";
 export type { PathParameters } from "./route-pattern.js";

@@ -325,6 +325,34 @@ describe("requests and responses on a connection", () => {
     line.expectSilence();
   });
 
+  test("a peer that does not read loses nothing of what is made when its turn comes", () => {
+    const subject = new Subject();
+    const line = Line.open({
+      handler: {
+        handleRequest(now, request) {
+          request.observe(now, subject);
+          request.respond(now, { code: Code.CONTENT });
+        },
+      },
+    });
+    line.receive("GET #01 obs=0");
+    line.expectWritten("2.05 #01 obs=$a");
+    const [observation] = subject.observations;
+    const readings: string[] = [];
+    line.isCongested = true;
+    for (const text of ["1", "2", "3"]) {
+      readings.push(text);
+      observation?.notify(line.now, () => ({ code: Code.CONTENT, payload: encodeUtf8(readings.splice(0).join(" ")) }));
+      line.advance(1_000);
+    }
+    line.expectSilence();
+    line.isCongested = false;
+    line.advance(1_000);
+    line.expectWritten('2.05 #01 obs=$b "1"');
+    line.expectWritten('2.05 #01 obs=$c "2 3"');
+    line.expectSilence();
+  });
+
   test("beyond the limit of pending requests the answer is 5.03", () => {
     const inbox = new Inbox();
     const line = Line.open({ handler: inbox, limits: { maxPendingRequests: 1 } });

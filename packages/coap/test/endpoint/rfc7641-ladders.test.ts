@@ -70,6 +70,32 @@ describe("the server side of RFC 7641", () => {
     ladder.expectSent('CON $c 2.05 #4a obs=$z "1"');
   });
 
+  test("4.5.2: what is made when its turn comes holds all that came since, and is sent until it is acknowledged", () => {
+    const thermometer = new Thermometer();
+    const { ladder } = thermometer;
+    ladder.receive("CON 0001 GET #4a obs=0 /temperature");
+    ladder.expectSent("ACK 0001 2.05 #4a *");
+    const readings: string[] = [];
+    const tell = (reading: string): void => {
+      readings.push(reading);
+      thermometer.observers[0]?.notify(ladder.now, () => ({
+        code: Code.CONTENT,
+        payload: encodeUtf8(readings.splice(0).join(" ")),
+      }));
+    };
+    tell("1");
+    ladder.expectSent('CON $a 2.05 #4a obs=$x "1"');
+    tell("2");
+    tell("3");
+    ladder.expectSilence();
+    ladder.advance(3_000);
+    ladder.expectSent('CON $a 2.05 #4a obs=$x "1"');
+    ladder.receive("ACK $a");
+    ladder.expectSent('CON $b 2.05 #4a obs=$y "2 3"');
+    ladder.receive("ACK $b");
+    ladder.expectSilence();
+  });
+
   test("3.6: Observe 1 takes the client off the list; the request is answered as any other", () => {
     const thermometer = new Thermometer();
     const { ladder } = thermometer;
