@@ -1,5 +1,16 @@
 import type { Topic } from "@isthmus/exchange";
 import { ReasonCode } from "@isthmus/mqtt/codec";
+import type { AccessRule } from "./rules/access-rule.js";
+
+/** The certificate that a client has shown, which TLS has checked against the listener's authorities. */
+export interface ClientCertificate {
+  /** CN of the subject. */
+  readonly commonName: string | undefined;
+  /** Its subject alternative names: `DNS:pump.example`, `URI:urn:dev:1`, `email:...`. */
+  readonly alternativeNames: readonly string[];
+  /** SHA-256 of the certificate, as lower-case hexadecimal digits without colons. */
+  readonly fingerprint: string;
+}
 
 /** What somebody brings to be let in, by whatever door. */
 export interface Credentials {
@@ -11,12 +22,27 @@ export interface Credentials {
   readonly clientId?: string | undefined;
   readonly user?: string | undefined;
   readonly password?: Uint8Array | undefined;
+  /** A bearer token (RFC 6750). */
+  readonly token?: string | undefined;
+  readonly certificate?: ClientCertificate | undefined;
 }
 
 /** Who somebody turned out to be. */
 export interface Identity {
   /** The user name; undefined for an anonymous client. */
   readonly user: string | undefined;
+  /** `%c` of the rules. */
+  readonly clientId?: string | undefined;
+  /** The listener that they came in by; undefined: the rules of the hub apply. */
+  readonly listener?: string | undefined;
+  /** Groups that the credentials told of, beside those that the settings put the user in. */
+  readonly groups?: readonly string[] | undefined;
+  /** Rules that the credentials brought along, for this identity alone. */
+  readonly rules?: readonly AccessRule[] | undefined;
+  /** When the credentials cease to hold, in milliseconds since 1970. */
+  readonly expiresAt?: number | undefined;
+  /** Which kind of source has vouched for the user. */
+  readonly source?: string | undefined;
 }
 
 /** Why somebody was not let in: the reason code to send, and what the log says. */
@@ -25,18 +51,31 @@ export interface Refusal {
   readonly reason: string;
 }
 
+export type Verdict = Identity | Refusal;
+
 /** What the hub asks before it lets anybody in or anything through. */
 export interface Access {
   /** One sentence that says who can connect, shown at the start. */
   readonly summary: string;
-  authenticate(credentials: Credentials): Identity | Refusal;
+  /** Grows when users or rules change: what was remembered of earlier answers is out of date. */
+  readonly version: number;
+  /** At once where that can be told at once. The promise does not reject. */
+  authenticate(credentials: Credentials): Verdict | Promise<Verdict>;
   mayPublish(identity: Identity, topic: Topic): boolean;
+  /** @param filter without any share prefix. */
   maySubscribe(identity: Identity, filter: string): boolean;
+  /** Whether messages on `topic` may be delivered; asked when a route is compiled, and for retained messages. */
+  mayRead(identity: Identity, topic: string): boolean;
+  /** Why somebody who was let in before is to leave; undefined when all is well. Asked after a change. */
+  mayStay(identity: Identity): Refusal | undefined;
+  /** Calls `handleChange` whenever {@link version} has grown. */
+  watch(handleChange: () => void): void;
 }
 
-/** Lets in everybody or nobody: what there is while no users are configured. */
+/** Lets in everybody or nobody: what there is while neither users nor rules are configured. */
 export class AnonymousAccess implements Access {
   readonly summary: string;
+  readonly version = 1;
   readonly #isAllowed: boolean;
 
   /** @param isLocal whether only this machine reaches the doors. */
@@ -46,17 +85,33 @@ export class AnonymousAccess implements Access {
     this.summary = isAllowed ? `${who} may publish and subscribe` : "nobody may connect";
   }
 
-  authenticate(): Identity | Refusal {
+  authenticate(): Verdict {
     if (this.#isAllowed) return { user: undefined };
     return { reasonCode: ReasonCode.notAuthorized, reason: "anonymous clients are not allowed" };
   }
 
-  /** Status topics are the hub's own to write. */
   mayPublish(_identity: Identity, topic: Topic): boolean {
-    return !topic.name.startsWith("$SYS/");
+    return !isOwnTopic(topic.name);
   }
 
   maySubscribe(): boolean {
     return true;
   }
+
+  mayRead(): boolean {
+    return true;
+  }
+
+  mayStay(): undefined {
+    return undefined;
+  }
+
+  watch(): void {
+    // Nothing ever changes.
+  }
+}
+
+/** Status topics are the hub's own to write. */
+export function isOwnTopic(topic: string): boolean {
+  return topic.startsWith("$SYS/");
 }
