@@ -186,7 +186,7 @@ export class ServerObservation<P extends Peer> extends Timed implements SubjectM
     if (response === state.response) {
       this.#retryAt(now + RETRY_MS, state);
     } else {
-      this.#unsent = { sequence: state.sequence, response };
+      this.#unsent = { sequence: state.sequence, response: () => response };
       this.#host.schedule(this, now + RETRY_MS);
     }
   }
