@@ -1,4 +1,4 @@
-import type { Exchange } from "@isthmus/exchange";
+import type { Exchange, Message } from "@isthmus/exchange";
 import type { Logger } from "pino";
 import type { Access } from "./access/access.js";
 import type { Clock } from "./clock.js";
@@ -14,6 +14,16 @@ export interface HubContext {
   readonly log: Logger;
   /** Ends the turn's batch: nobody is told what is not safe. */
   readonly flushScheduler: FlushScheduler;
+  /** What new subscriptions get beside retained messages. */
+  readonly replays?: readonly ReplaySource[];
+}
+
+/** Topics of which subscribers get what there was, and nothing that is to come. */
+export interface ReplaySource {
+  /** What all of them begin with, as `$history/`. */
+  readonly prefix: string;
+  /** @param filter what follows on the prefix; who subscribes must be allowed to subscribe to that. */
+  replay(filter: string): Iterator<Message>;
 }
 
 /** Something that runs beside the doors as long as the hub does: status topics, a bridge, a mirror of devices. */

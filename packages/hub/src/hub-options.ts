@@ -1,5 +1,6 @@
 import type { ExchangeOptions, Store } from "@isthmus/exchange";
 import type { Logger } from "pino";
+import type { HistoryOptions } from "./history/history-options.js";
 import type { MqttDoorOptions } from "./doors/mqtt/mqtt-options.js";
 
 /** Where a door listens. */
@@ -28,6 +29,8 @@ export interface HubOptions {
   readonly limits?: Limits | undefined;
   /** What outlives the hub: sessions and retained messages, see `openStore`. Without one they end with it. */
   readonly store?: Store | undefined;
+  /** Which messages are kept to be read later, see {@link HistoryOptions}. Default: none. */
+  readonly history?: HistoryOptions | undefined;
   /** A pino logger. Default: silent. */
   readonly log?: Logger | undefined;
 }

@@ -7,7 +7,9 @@ import { Clock } from "./clock.js";
 import { MqttDoor } from "./doors/mqtt/mqtt-door.js";
 import { MQTT_DEFAULTS } from "./doors/mqtt/mqtt-options.js";
 import { FlushScheduler } from "./flush-scheduler.js";
-import type { HubContext, HubPart } from "./hub-context.js";
+import { History } from "./history/history.js";
+import { HistoryReplay } from "./history/history-replay.js";
+import type { HubContext, HubPart, ReplaySource } from "./hub-context.js";
 import type { HubOptions, ListenOptions } from "./hub-options.js";
 import type { HttpMount } from "./listeners/http-mount.js";
 import { openHttpListener } from "./listeners/http-listener.js";
@@ -61,6 +63,7 @@ export class Hub {
   readonly #parts: HubPart[] = [];
   /** What the HTTP listener serves. */
   readonly #mounts: HttpMount[] = [];
+  readonly #replays: ReplaySource[] = [];
   readonly #maximumPacketSize: number;
   #mqtt: Listener | undefined;
   #http: Listener | undefined;
@@ -91,12 +94,18 @@ export class Hub {
       clock: new Clock(),
       metrics: this.metrics,
       log: this.#log,
+      replays: this.#replays,
       flushScheduler: new FlushScheduler(
         () => this.exchange.commit(),
         (error) => this.#log.fatal({ err: error }, "the store has failed: nothing is acknowledged any more"),
       ),
     };
     this.#mqttDoor = new MqttDoor({ ...this.#context, options: limits });
+    if (options.history !== undefined) {
+      const history = new History(this.#context, options.history);
+      this.#parts.push(history);
+      this.#replays.push(new HistoryReplay(history));
+    }
   }
 
   /** The MQTT door; undefined when it is closed. */

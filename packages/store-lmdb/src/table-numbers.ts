@@ -9,6 +9,7 @@ const NUMBERS = {
   subscriptions: 5,
   inbound: 6,
   wills: 7,
+  history: 8,
 } as const satisfies Record<TableName, number>;
 
 export function tableNumber(table: TableName): number {

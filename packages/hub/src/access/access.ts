@@ -111,7 +111,7 @@ export class AnonymousAccess implements Access {
   }
 }
 
-/** Status topics are the hub's own to write. */
+/** Topics that are the hub's own to write: its status, and what there was. */
 export function isOwnTopic(topic: string): boolean {
-  return topic.startsWith("$SYS/");
+  return topic.startsWith("$SYS/") || topic.startsWith("$history/");
 }

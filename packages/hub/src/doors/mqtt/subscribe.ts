@@ -33,7 +33,10 @@ export function subscribe(
     if (parsed.shareName !== undefined && request.noLocal) {
       throw new MqttProtocolError(ReasonCode.protocolError, `no local with the shared filter ${request.topicFilter}`);
     }
-    if (!door.access.maySubscribe(identity, parsed.filter)) {
+    const source = door.replays?.find(({ prefix }) => parsed.filter.startsWith(prefix));
+    const subject = source === undefined ? parsed.filter : parsed.filter.slice(source.prefix.length);
+    if (subject === "") return refuse(door, session, request, ReasonCode.topicFilterInvalid);
+    if (!door.access.maySubscribe(identity, subject)) {
       return refuse(door, session, request, ReasonCode.notAuthorized);
     }
     const known = session.subscriptionByFilter.get(request.topicFilter);
@@ -47,7 +50,7 @@ export function subscribe(
     session.journal?.saveSubscription(session, request.topicFilter, subscription);
     if (wantsRetained(request, subscription, known !== undefined)) {
       if (known !== undefined) session.dropBacklog(known);
-      const messages = door.exchange.retainedMatching(parsed.filter, door.clock.epoch);
+      const messages = source?.replay(subject) ?? door.exchange.retainedMatching(parsed.filter, door.clock.epoch);
       backlogs.push({ messages, subscription, isDropped: false });
     }
     return qos;
