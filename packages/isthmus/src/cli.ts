@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   sub: { summary: "subscribe to topics and print their messages", load: () => import("./commands/sub.js") },
   rr: { summary: "publish a request and print the response", load: () => import("./commands/rr.js") },
   coap: { summary: "talk CoAP: get, put, observe, discover, serve ...", load: () => import("./commands/coap.js") },
+  store: { summary: "look into a hub's store, export and import it", load: () => import("./commands/store.js") },
   bench: { summary: "measure a broker", load: () => import("./commands/bench.js") },
 };
 

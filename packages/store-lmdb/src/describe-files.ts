@@ -14,6 +14,11 @@ export function describeFiles(directory: string): {
   return { sizeBytes, lastDurability: readDurability(durabilityPath(directory)) };
 }
 
+/** Whether a store was ever opened in `directory`. */
+export function hasLmdbStore(directory: string): boolean {
+  return [tablesPath(directory), ...journalPaths(directory)].some((file) => existsSync(file));
+}
+
 function readDurability(file: string): Durability | undefined {
   if (!existsSync(file)) return undefined;
   const text = readFileSync(file, "utf8");

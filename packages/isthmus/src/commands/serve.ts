@@ -1,9 +1,8 @@
 import { once } from "node:events";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { type Durability, type Store, StoreError } from "@isthmus/exchange";
 import { createHub, type Hub, ListenError, type ListenOptions } from "@isthmus/hub";
-import { defaultDataDirectory, openStore } from "@isthmus/hub/store";
+import { type Durability, defaultDataDirectory, openStore, type Store, StoreError } from "@isthmus/hub/store";
 import { type Command, type Terminal, UsageError } from "../command.js";
 import { createLog } from "../log.js";
 
