@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { JsonSchema } from "./json-schema.js";
 import { accessSection } from "./sections/access.js";
 import { limitsSection } from "./sections/limits.js";
 import { listenersSection } from "./sections/listeners.js";
@@ -13,7 +14,8 @@ import { storeSection } from "./sections/store.js";
  *   a section says nothing twice. Hence no keys that users make up: a list of objects with a `name` does that.
  * - objects are strict, and every key has a `.describe()`, which the schema, the errors and docs/configuration.md show;
  * - every key has a default or is optional, but for those without which an entry of a list means nothing;
- * - passwords, tokens and the like are `secret()`: they are masked where the configuration is shown.
+ * - passwords, tokens and the like are `secret()`: they are masked where the configuration is shown;
+ * - files and folders are `filePath()`: a relative one starts from the configuration file's folder.
  */
 export const configSchema = z.strictObject({
   ...storeSection,
@@ -25,24 +27,6 @@ export const configSchema = z.strictObject({
 
 /** A checked configuration with its defaults, in the words of the file. */
 export type Config = z.output<typeof configSchema>;
-
-/** A JSON Schema, as far as the configuration uses it. */
-export interface JsonSchema {
-  readonly type?: string;
-  readonly description?: string;
-  readonly default?: unknown;
-  readonly const?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly pattern?: string;
-  readonly writeOnly?: boolean;
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly required?: readonly string[];
-  readonly items?: JsonSchema;
-  readonly anyOf?: readonly JsonSchema[];
-  readonly oneOf?: readonly JsonSchema[];
-}
 
 /** The schema as editors read it, from which errors, masks and the reference are derived as well. */
 export function configJsonSchema(): JsonSchema {

@@ -14,7 +14,10 @@ const BYTES_BY_UNIT: Readonly<Record<string, number>> = { B: 1, KiB: 2 ** 10, Mi
 
 /** A number of bytes, as `65536` or as `64KiB`. */
 export function sizeBytes() {
-  const text = z.string().regex(/^\d+ ?(B|KiB|MiB|GiB)$/, 'a number of bytes, or one with a unit as "64KiB", "16MiB"');
+  const text = z
+    .string()
+    .regex(/^\d+ ?(B|KiB|MiB|GiB)$/)
+    .meta({ examples: ["64KiB"] });
   return z.union([z.int().min(0), text]).transform(toBytes);
 }
 
@@ -41,4 +44,9 @@ function toBytes(given: number | string): number {
 function formatBytes(bytes: number): number | string {
   const unit = ["GiB", "MiB", "KiB"].find((name) => bytes % (BYTES_BY_UNIT[name] ?? 1) === 0);
   return unit === undefined || bytes === 0 ? bytes : `${bytes / (BYTES_BY_UNIT[unit] ?? 1)}${unit}`;
+}
+
+/** A file or folder. In the configuration file a relative one starts from the file's own folder. */
+export function filePath(): z.ZodString {
+  return z.string().min(1).meta({ format: "path" });
 }
