@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -26,7 +26,8 @@ export interface Broker {
   readonly canMeasure: (row: PlannedScenario) => boolean;
   /** Why it cannot be measured here; undefined when it can. */
   readonly isMissing: () => string | undefined;
-  readonly start: (signal: AbortSignal) => Promise<RunningBroker>;
+  /** @param isDurable whether it is to keep what it acknowledges on the disk */
+  readonly start: (signal: AbortSignal, isDurable: boolean) => Promise<RunningBroker>;
 }
 
 const ROOT = path.resolve(import.meta.dirname, "..");
@@ -38,12 +39,11 @@ const mosquittoPath = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt
 );
 
 /**
- * Nothing that slows it down: no log, no persistence, no delay of small packets; and nothing that makes it drop what the
+ * Nothing that slows it down: no log, no delay of small packets; and nothing that makes it drop what the
  * other brokers keep. 100 messages in flight is the generator's window; without a limit its list of them makes it slow.
  */
 const MOSQUITTO_CONFIG = `
 allow_anonymous true
-persistence false
 log_type none
 set_tcp_nodelay true
 max_queued_messages 0
@@ -86,7 +86,7 @@ export const BROKERS: Readonly<Record<string, Broker>> = {
       /version ([\d.]+)/.exec(spawnSync(mosquittoPath ?? "", ["-h"], { encoding: "utf8" }).stdout)?.[1] ?? "?",
     canMeasure: () => true,
     isMissing: () => (mosquittoPath === undefined ? "it is not installed" : undefined),
-    start: (signal) => startMosquitto(signal),
+    start: startMosquitto,
   },
   aedes: {
     name: "aedes",
@@ -95,6 +95,13 @@ export const BROKERS: Readonly<Record<string, Broker>> = {
       packageVersion(path.join(path.dirname(createRequire(import.meta.url).resolve("aedes")), "package.json")),
     isMissing: () => undefined,
     start: (signal) => startPeer("aedes-server.mjs", signal),
+  },
+  fdatasync: {
+    name: "fdatasync",
+    canMeasure: ({ name }) => name === "durable-qos1",
+    version: () => "",
+    isMissing: () => undefined,
+    start: (signal) => startPeer("ceiling.mjs", signal, true),
   },
   ceiling: {
     name: "ceiling",
@@ -105,10 +112,13 @@ export const BROKERS: Readonly<Record<string, Broker>> = {
   },
 };
 
-async function startIsthmus(signal: AbortSignal): Promise<RunningBroker> {
-  const args = [ISTHMUS, "serve", "--memory", "--mqtt-port", "0", "--http-port", "0", "--log-level", "warn"];
+async function startIsthmus(signal: AbortSignal, isDurable: boolean): Promise<RunningBroker> {
+  const directory = isDurable ? makeDirectory() : undefined;
+  const store =
+    directory === undefined ? ["--memory"] : ["--data", path.join(directory, "data"), "--durability", "sync"];
+  const args = [ISTHMUS, "serve", ...store, "--mqtt-port", "0", "--http-port", "0", "--log-level", "warn"];
   const child = new Child(BROKER_CORE, process.execPath, args);
-  return whenReady(child, async () => {
+  return whenReady(child, directory, async () => {
     await child.waitFor(/^ready$/m, READY_MS, signal);
     const startedMs = performance.now() - child.startedAt;
     const [url] = await child.waitFor(/mqtt:\/\/[^\s]+/, READY_MS, signal);
@@ -116,41 +126,53 @@ async function startIsthmus(signal: AbortSignal): Promise<RunningBroker> {
   });
 }
 
-async function startPeer(file: string, signal: AbortSignal): Promise<RunningBroker> {
+async function startPeer(file: string, signal: AbortSignal, isDurable = false): Promise<RunningBroker> {
   const port = await freePort();
-  const child = new Child(BROKER_CORE, process.execPath, [path.join(import.meta.dirname, "peers", file), String(port)]);
-  return whenReady(child, async () => {
+  const directory = isDurable ? makeDirectory() : undefined;
+  const journal = directory === undefined ? [] : [path.join(directory, "journal")];
+  const program = path.join(import.meta.dirname, "peers", file);
+  const child = new Child(BROKER_CORE, process.execPath, [program, String(port), ...journal]);
+  return whenReady(child, directory, async () => {
     await child.waitFor(/^ready$/m, READY_MS, signal);
     return { url: `mqtt://127.0.0.1:${port}`, startedMs: performance.now() - child.startedAt };
   });
 }
 
-async function startMosquitto(signal: AbortSignal): Promise<RunningBroker> {
+async function startMosquitto(signal: AbortSignal, isDurable: boolean): Promise<RunningBroker> {
   const port = await freePort();
-  const directory = mkdtempSync(path.join(tmpdir(), "isthmus-bench-"));
-  try {
-    const configPath = path.join(directory, "mosquitto.conf");
-    writeFileSync(configPath, `listener ${port} 127.0.0.1\n${MOSQUITTO_CONFIG}`, { mode: 0o644 });
-    const child = new Child(BROKER_CORE, mosquittoPath ?? "mosquitto", ["-c", configPath]);
-    return await whenReady(child, async () => {
-      await acceptsConnections(port, signal);
-      return { url: `mqtt://127.0.0.1:${port}`, startedMs: performance.now() - child.startedAt };
-    });
-  } finally {
-    rmSync(directory, { recursive: true, force: true }); // It has read its configuration, or never will.
-  }
+  const directory = makeDirectory();
+  const configPath = path.join(directory, "mosquitto.conf");
+  const persistence = isDurable ? `persistence true\npersistence_location ${directory}/\n` : "persistence false\n";
+  // As root it becomes a user of its own.
+  chmodSync(directory, 0o777);
+  writeFileSync(configPath, `listener ${port} 127.0.0.1\n${MOSQUITTO_CONFIG}${persistence}`, { mode: 0o644 });
+  const child = new Child(BROKER_CORE, mosquittoPath ?? "mosquitto", ["-c", configPath]);
+  return whenReady(child, directory, async () => {
+    await acceptsConnections(port, signal);
+    return { url: `mqtt://127.0.0.1:${port}`, startedMs: performance.now() - child.startedAt };
+  });
 }
 
 async function whenReady(
   child: Child,
+  directory: string | undefined,
   ready: () => Promise<{ readonly url: string; readonly startedMs: number }>,
 ): Promise<RunningBroker> {
-  try {
-    return { ...(await ready()), pid: child.pid, stop: () => child.stop() };
-  } catch (error) {
+  const stop = async (): Promise<void> => {
     await child.stop();
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+  };
+  try {
+    return { ...(await ready()), pid: child.pid, stop };
+  } catch (error) {
+    await stop();
     throw error;
   }
+}
+
+/** A directory of a broker's own, on the disk that the measurement is about. */
+function makeDirectory(): string {
+  return mkdtempSync(path.join(process.env["ISTHMUS_BENCH_DIRECTORY"] ?? tmpdir(), "isthmus-bench-"));
 }
 
 /** A port that was free a moment ago. */

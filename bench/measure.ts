@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { type Broker, ISTHMUS } from "./brokers.ts";
-import { START } from "./plan.ts";
+import { isDurable, START } from "./plan.ts";
 import { Child } from "./processes.ts";
 
 /** What `isthmus bench mqtt --json` tells of a scenario. */
@@ -52,7 +52,7 @@ async function measureScenario(
   { seconds, warmup }: Timing,
   signal: AbortSignal,
 ): Promise<Report> {
-  const running = await broker.start(signal);
+  const running = await broker.start(signal, isDurable(scenario));
   try {
     const generator = new Child(GENERATOR_CORE, process.execPath, [
       ISTHMUS,
@@ -77,7 +77,7 @@ async function measureStart(broker: Broker, signal: AbortSignal): Promise<Report
   const starts: number[] = [];
   let residentBytes: number | undefined;
   for (let i = 0; i < STARTS; i++) {
-    const running = await broker.start(signal);
+    const running = await broker.start(signal, false);
     starts.push(running.startedMs);
     try {
       if (i === STARTS - 1) {

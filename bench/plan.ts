@@ -37,6 +37,8 @@ const NAMES = [
   "many-topics-v5",
   "10:10-qos1-v5",
   "10:10-qos2-v5",
+  "durable-qos1",
+  "durable-qos2",
   "latency-qos0",
   "latency-qos1",
   "connect-storm",
@@ -51,6 +53,11 @@ export const PLAN: readonly PlannedScenario[] = NAMES.map((name) => ({
   isOnce: ONCE.has(name),
   protocolVersion: name.endsWith("-v5") ? 5 : 4,
 }));
+
+/** Whether the broker is to keep what it acknowledges on the disk. */
+export function isDurable(name: string): boolean {
+  return name.startsWith("durable-");
+}
 
 /** The rows of those names. @throws RangeError when there is none of a name. */
 export function planOnly(names: readonly string[]): PlannedScenario[] {

@@ -6,8 +6,12 @@
  * QoS 1 with the publisher's packet identifiers. What no broker can beat is then the generator's ceiling on this machine,
  * not a figure to compare with.
  *
- * Usage: node ceiling.mjs PORT
+ * With a file it writes what it has taken in there, all of a turn of the event loop at once, and goes on with it (forwards it,
+ * acknowledges it) after fdatasync: the group commit that no broker on this machine can beat.
+ *
+ * Usage: node ceiling.mjs PORT [FILE]
  */
+import { fdatasync, openSync, write } from "node:fs";
 import { createServer } from "node:net";
 
 const CONNACK = Buffer.from("20020000", "hex");
@@ -30,6 +34,45 @@ function topicAt(bytes, offset) {
   return bytes.toString("latin1", offset + 2, offset + 2 + bytes.readUInt16BE(offset));
 }
 
+/** One write and one fdatasync at a time, each for all that has come meanwhile. */
+class Journal {
+  /** Written over from the start when it is this long: making a file longer costs more. */
+  static SIZE = 16 * 1024 * 1024;
+  #descriptor;
+  #position = 0;
+  #waiting = [];
+  #isBusy = false;
+
+  constructor(file) {
+    this.#descriptor = openSync(file, "w+");
+    write(this.#descriptor, Buffer.alloc(Journal.SIZE), 0, Journal.SIZE, 0, () => {});
+  }
+
+  append(bytes, handleStored) {
+    this.#waiting.push({ bytes: Buffer.from(bytes), handleStored });
+    if (!this.#isBusy) setImmediate(() => this.#write());
+    this.#isBusy = true;
+  }
+
+  #write() {
+    const taken = this.#waiting;
+    this.#waiting = [];
+    this.#isBusy = taken.length > 0;
+    if (!this.#isBusy) return;
+    const bytes = Buffer.concat(taken.map((each) => each.bytes));
+    if (this.#position + bytes.length > Journal.SIZE) this.#position = 0;
+    write(this.#descriptor, bytes, 0, bytes.length, this.#position, () => {
+      fdatasync(this.#descriptor, () => {
+        for (const { handleStored } of taken) handleStored();
+        this.#write();
+      });
+    });
+    this.#position += bytes.length;
+  }
+}
+
+const journal = process.argv[3] === undefined ? undefined : new Journal(process.argv[3]);
+
 createServer({ noDelay: true }, (socket) => {
   socket.setMaxListeners(0);
   let held = NOTHING;
@@ -42,6 +85,11 @@ createServer({ noDelay: true }, (socket) => {
     const whole = bytes.length - (bytes.length % frameSize);
     held = bytes.subarray(whole);
     if (whole === 0) return;
+    if (journal === undefined) pass(bytes, whole);
+    else journal.append(bytes.subarray(0, whole), () => pass(bytes, whole));
+  };
+
+  const pass = (bytes, whole) => {
     if (identifierAt > 0) acknowledge(bytes, whole);
     for (const receiver of receivers) {
       if (receiver.write(bytes.subarray(0, whole))) continue;

@@ -22,6 +22,8 @@ export interface ConnectionOptions {
   readonly port: number;
   readonly version: ProtocolVersion;
   readonly clientId: string;
+  /** Its session outlives it. */
+  readonly isDurable: boolean;
   /** Source address; for more connections to a loopback broker than one address has ports. */
   readonly localAddress?: string | undefined;
   /** Called once if the connection ends unasked while nobody waits for an answer. */
@@ -94,7 +96,7 @@ export class BenchConnection implements PacketSink {
     const giveUp = (): void => connection.#fail(new Error("the run has ended"));
     signal.addEventListener("abort", giveUp, { once: true });
     try {
-      await connection.#request(connectFrame(options.clientId, options.version));
+      await connection.#request(connectFrame(options.clientId, options.version, options.isDurable));
       signal.throwIfAborted();
       return connection;
     } finally {

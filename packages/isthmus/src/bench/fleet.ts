@@ -42,6 +42,7 @@ export class Fleet {
   readonly #failure = Promise.withResolvers<never>();
   /** Sets this run's topics and client identifiers apart from those of another. */
   readonly runName = randomBytes(4).toString("hex");
+  readonly #durableClientIds: string[] = [];
   #openedCount = 0;
 
   constructor(broker: BrokerAddress, version: ProtocolVersion, { signal }: RunOptions) {
@@ -54,35 +55,38 @@ export class Fleet {
     if (signal.aborted) this.#abort();
   }
 
-  /** Opens one more connection. */
-  async open(): Promise<BenchConnection> {
-    const connection = await this.openUnkept();
+  /** Opens one more connection; with `isDurable` its session outlives it, until {@link endSessions}. */
+  async open(isDurable = false): Promise<BenchConnection> {
+    const connection = await this.openUnkept(isDurable);
     this.#connections.push(connection);
     if (this.#closing.signal.aborted) connection.reset();
     return connection;
   }
 
   /** Opens a connection that its caller closes. */
-  openUnkept(): Promise<BenchConnection> {
+  openUnkept(isDurable = false): Promise<BenchConnection> {
     const index = this.#openedCount++;
-    const opening = BenchConnection.open({
-      ...this.#broker,
-      version: this.#version,
-      clientId: `bench-${this.runName}-${index}`,
-      localAddress: this.#localAddress(Math.floor(index / CONNECTIONS_PER_ADDRESS)),
-      onFailure: (error) => this.#failure.reject(error),
-      signal: this.#closing.signal,
-    });
-    return this.during(opening);
+    const clientId = `bench-${this.runName}-${index}`;
+    if (isDurable) this.#durableClientIds.push(clientId);
+    return this.during(this.#connect(clientId, isDurable, Math.floor(index / CONNECTIONS_PER_ADDRESS)));
+  }
+
+  /** Closes all connections and leaves no session behind. */
+  async endSessions(): Promise<void> {
+    for (const connection of this.#connections) connection.close();
+    for (const clientId of this.#durableClientIds) {
+      const connection = await this.during(this.#connect(clientId, false, 0));
+      connection.close();
+    }
   }
 
   /** Opens `count` connections, some at a time. */
-  async openMany(count: number): Promise<BenchConnection[]> {
+  async openMany(count: number, isDurable = false): Promise<BenchConnection[]> {
     const opened: BenchConnection[] = [];
     const openSome = async (): Promise<void> => {
       for (; count > 0;) {
         count--;
-        opened.push(await this.open());
+        opened.push(await this.open(isDurable));
       }
     };
     await Promise.all(Array.from({ length: OPENING_AT_A_TIME }, openSome));
@@ -104,6 +108,18 @@ export class Fleet {
     this.#closing.abort();
     this.#signal.removeEventListener("abort", this.#abort);
     for (const connection of this.#connections) connection.close();
+  }
+
+  #connect(clientId: string, isDurable: boolean, addressIndex: number): Promise<BenchConnection> {
+    return BenchConnection.open({
+      ...this.#broker,
+      version: this.#version,
+      clientId,
+      isDurable,
+      localAddress: this.#localAddress(addressIndex),
+      onFailure: (error) => this.#failure.reject(error),
+      signal: this.#closing.signal,
+    });
   }
 
   readonly #abort = (): void => this.#failure.reject(this.#signal.reason);

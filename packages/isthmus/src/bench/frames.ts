@@ -17,6 +17,7 @@ export interface PublishForm {
 }
 
 const NO_PROPERTIES = new Uint8Array(0);
+const SESSION_EXPIRY_SECONDS = 60;
 
 /** One PUBLISH for each topic, which all have the same length; packet identifiers count from 1 for QoS 1 and 2. */
 export function publishFrames(topics: readonly string[], { qos, payloadSize, version }: PublishForm): FrameBatch {
@@ -32,9 +33,14 @@ export function publishFrames(topics: readonly string[], { qos, payloadSize, ver
   return { bytes, count: topics.length, frameSize };
 }
 
-/** A CONNECT that leaves no session behind. */
-export function connectFrame(clientId: string, version: ProtocolVersion): Uint8Array {
-  return encodePacket({ type: "connect", protocolVersion: version, clientId, cleanStart: true, keepAlive: 0 }, version);
+/** A CONNECT; with `isDurable` its session outlives the connection. */
+export function connectFrame(clientId: string, version: ProtocolVersion, isDurable: boolean): Uint8Array {
+  const cleanStart = !isDurable;
+  const properties = isDurable && version === 5 ? { sessionExpiryInterval: SESSION_EXPIRY_SECONDS } : undefined;
+  return encodePacket(
+    { type: "connect", protocolVersion: version, clientId, cleanStart, keepAlive: 0, properties },
+    version,
+  );
 }
 
 /** A SUBSCRIBE for all `filters` at once. */

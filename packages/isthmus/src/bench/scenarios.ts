@@ -13,6 +13,8 @@ export interface ThroughputScenario {
   readonly qos: QoS;
   readonly payloadSize: number;
   readonly version: ProtocolVersion;
+  /** Subscribers have sessions that outlive their connections: a broker with a store has to store what is for them. */
+  readonly isDurable: boolean;
 }
 
 /** Time from publishing to delivery, with a single message under way. */
@@ -66,6 +68,7 @@ const PAIR: ThroughputScenario = {
   qos: 0,
   payloadSize: 64,
   version: 4,
+  isDurable: false,
 };
 const PAIRS: ThroughputScenario = { ...PAIR, publishers: 10, subscribers: 10 };
 const FAN_OUT: ThroughputScenario = { ...PAIR, subscribers: 100 };
@@ -96,6 +99,9 @@ export const SCENARIOS = {
   "10:10-qos1-v5": { ...PAIRS, qos: 1, version: 5 },
   "many-topics-v5": { ...PAIRS, topicsPerPublisher: 1000, version: 5 },
   "10:10-qos2-v5": { ...PAIRS, qos: 2, version: 5 },
+  // What is acknowledged has to be stored first, if the broker promises that.
+  "durable-qos1": { ...PAIR, publishers: 16, subscribers: 16, qos: 1, isDurable: true },
+  "durable-qos2": { ...PAIR, publishers: 16, subscribers: 16, qos: 2, isDurable: true },
   "latency-qos0": { type: "latency", qos: 0, payloadSize: 64, version: 4 },
   "latency-qos1": { type: "latency", qos: 1, payloadSize: 64, version: 4 },
   "connect-storm": { type: "connect-storm", concurrency: 50, version: 4 },

@@ -32,7 +32,7 @@ export async function measureThroughput(
     const groups = Array.from({ length: groupCount }, (_, i) => createGroup(`bench/${fleet.runName}/${i}`, scenario));
     const load = new Load(fleet, scenario.subscribers / groupCount);
 
-    const subscribing = await fleet.openMany(scenario.subscribers);
+    const subscribing = await fleet.openMany(scenario.subscribers, scenario.isDurable);
     for (const [i, connection] of subscribing.entries()) {
       const { filter, frameSize } = groupOf(groups, i);
       const subscriber = new Subscriber(connection, frameSize, load.wake);
@@ -45,7 +45,9 @@ export async function measureThroughput(
       connection.role = publisher;
       load.addPublisher(publisher);
     }
-    return await load.run(options);
+    const result = await load.run(options);
+    if (scenario.isDurable) await fleet.endSessions();
+    return result;
   } finally {
     fleet.close();
   }
