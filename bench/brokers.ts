@@ -78,7 +78,7 @@ export const BROKERS: Readonly<Record<string, Broker>> = {
     version: () => packageVersion(path.join(ROOT, "packages/isthmus/package.json")),
     canMeasure: () => true,
     isMissing: () => (existsSync(ISTHMUS) ? undefined : "it is not built"),
-    start: (signal) => startIsthmus(signal),
+    start: startIsthmus,
   },
   mosquitto: {
     name: "mosquitto",
