@@ -1,15 +1,11 @@
 // Measures isthmus beside other brokers, all in the same minutes on the same machine. README.md tells how and why.
-import { spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, release } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 
 import { type Broker, BROKERS } from "./brokers.ts";
-import { measure, medianReport, type Report, type Timing } from "./measure.ts";
+import { compare, parseNumber, resultsFile, untilInterrupted } from "./comparison.ts";
+import { measure, type Timing } from "./measure.ts";
 import { PLAN, type PlannedScenario, planOnly } from "./plan.ts";
-import { PLACEMENT } from "./processes.ts";
-import { formatTable, type Row } from "./table.ts";
 
 const HELP = `Usage: npm run bench -- [flags]
 
@@ -31,74 +27,22 @@ interface Options {
 }
 
 const options = parseOptions(process.argv.slice(2));
-const interrupt = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupt.abort());
 
-try {
-  if (options) await compare(options, interrupt.signal);
-} catch (error) {
-  if (!interrupt.signal.aborted) throw error;
-  process.exitCode = 130;
-}
-
-async function compare({ rows: planned, brokers, rounds, timing, out }: Options, signal: AbortSignal): Promise<void> {
-  const machine = describeMachine(brokers);
-  process.stdout.write(
-    `${Object.entries(machine)
-      .map(([name, value]) => `${name}: ${value}`)
-      .join("\n")}\n\n`,
+if (options) {
+  const { rows, brokers, rounds, timing, out } = options;
+  await untilInterrupted((signal) =>
+    compare<PlannedScenario, Broker>({
+      kind: "broker",
+      scenarios: rows,
+      subjects: brokers,
+      version: (broker) => broker.version(),
+      canMeasure: (broker, row) => broker.canMeasure(row),
+      rounds: ({ isOnce }) => (isOnce ? 1 : rounds),
+      timing,
+      measure: (broker, { name }) => measure(broker, name, timing, signal),
+      out,
+    }),
   );
-  const rows: Row[] = [];
-  const all: Record<string, Record<string, readonly Report[]>> = {};
-  for (const scenario of planned) {
-    const reports = await measureRow(scenario, brokers, scenario.isOnce ? 1 : rounds, timing, signal);
-    all[scenario.name] = Object.fromEntries(reports);
-    const measured = [...reports].flatMap(([broker, each]): Row[] => {
-      const report = medianReport(each);
-      return report ? [{ scenario: scenario.name, broker, report }] : [];
-    });
-    rows.push(...measured);
-    process.stdout.write(`${formatTable(measured)}\n`);
-  }
-  process.stdout.write(`All of it:\n\n${formatTable(rows)}`);
-  mkdirSync(path.dirname(out), { recursive: true });
-  writeFileSync(out, `${JSON.stringify({ machine, timing, rounds, rows, all }, null, 2)}\n`);
-  process.stdout.write(`\nIn full: ${out}\n`);
-}
-
-/** One scenario, round by round: in each round every broker has its turn, and another one goes first. */
-async function measureRow(
-  row: PlannedScenario,
-  brokers: readonly Broker[],
-  rounds: number,
-  timing: Timing,
-  signal: AbortSignal,
-): Promise<Map<string, Report[]>> {
-  const { name } = row;
-  const able = brokers.filter((broker) => broker.canMeasure(row));
-  const reports = new Map<string, Report[]>(able.map((broker) => [broker.name, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (let turn = 0; turn < able.length; turn++) {
-      const broker = able[(round + turn) % able.length];
-      if (!broker) continue;
-      process.stderr.write(`${name}: round ${round + 1} of ${rounds}, ${broker.name}\n`);
-      reports.get(broker.name)?.push(await measure(broker, name, timing, signal));
-    }
-  }
-  return reports;
-}
-
-function describeMachine(brokers: readonly Broker[]): Record<string, string> {
-  const [cpu] = cpus();
-  const commit = spawnSync("git", ["rev-parse", "--short", "HEAD"], { cwd: import.meta.dirname, encoding: "utf8" });
-  return {
-    date: new Date().toISOString(),
-    processor: `${cpus().length} x ${cpu?.model ?? "?"}`,
-    system: `${process.platform} ${release()}, Node ${process.version}`,
-    placement: PLACEMENT,
-    brokers: brokers.map(({ name, version }) => `${name} ${version()}`.trim()).join(", "),
-    commit: commit.stdout?.trim() ?? "?",
-  };
 }
 
 function parseOptions(args: readonly string[]): Options | undefined {
@@ -119,7 +63,6 @@ function parseOptions(args: readonly string[]): Options | undefined {
     process.stdout.write(HELP);
     return undefined;
   }
-  const stamp = new Date().toISOString().replaceAll(":", "-").slice(0, 19);
   return {
     rows:
       values.only === undefined
@@ -131,7 +74,7 @@ function parseOptions(args: readonly string[]): Options | undefined {
       seconds: parseNumber("seconds", values.seconds ?? (values.quick ? "1" : "3")),
       warmup: parseNumber("warmup", values.warmup),
     },
-    out: path.resolve(values.out ?? path.join(import.meta.dirname, "results", `${stamp}.json`)),
+    out: path.resolve(values.out ?? resultsFile("")),
   };
 }
 
@@ -143,11 +86,4 @@ function findBroker(name: string): Broker[] {
   if (missing === undefined) return [broker];
   process.stderr.write(`${name} is left out: ${missing}\n`);
   return [];
-}
-
-function parseNumber(flag: string, text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value) || value < 0)
-    throw new RangeError(`--${flag} ${text} is not a number`);
-  return value;
 }

@@ -7,27 +7,21 @@ export interface Row {
   readonly report: Report;
 }
 
-const COLUMNS = [
-  "scenario",
-  "broker",
-  "figure",
-  "isthmus is",
-  "per broker core",
-  "broker CPU",
-  "generator CPU",
-  "resident",
-  "notes",
-];
-
-/** The rows as a Markdown table whose columns line up. */
-export function formatTable(rows: readonly Row[]): string {
-  const cells = [COLUMNS, ...rows.map((row) => cellsOf(row, rows))];
-  const widths = COLUMNS.map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)));
+/** The rows as a Markdown table whose columns line up; `kind` is what is compared: brokers, servers. */
+export function formatTable(rows: readonly Row[], kind = "broker"): string {
+  const columns = columnsOf(kind);
+  const cells = [columns, ...rows.map((row) => cellsOf(row, rows))];
+  const widths = columns.map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)));
   const [head, ...body] = cells.map(
     (line) => `| ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`,
   );
   const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
   return `${[head, rule, ...body].join("\n")}\n`;
+}
+
+function columnsOf(kind: string): string[] {
+  const figures = ["figure", "isthmus is", `per ${kind} core`, `${kind} CPU`, "generator CPU", "resident", "notes"];
+  return ["scenario", kind, ...figures];
 }
 
 function cellsOf({ scenario, broker, report }: Row, rows: readonly Row[]): string[] {

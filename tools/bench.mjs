@@ -1,4 +1,5 @@
-// `npm run bench`: installs and builds if need be, then measures. What follows `--` goes to bench/main.ts.
+// `npm run bench`: installs and builds if need be, then measures. What follows `--` goes to bench/main.ts, what follows
+// `-- coap` to bench/coap/main.ts.
 import { spawn } from "node:child_process";
 import path from "node:path";
 import { bin, ensureBuilt, ensureInstalled, environment, ROOT } from "./workspace.mjs";
@@ -6,7 +7,9 @@ import { bin, ensureBuilt, ensureInstalled, environment, ROOT } from "./workspac
 ensureInstalled();
 ensureBuilt();
 
-const bench = spawn(bin("node"), [path.join(ROOT, "bench", "main.ts"), ...process.argv.slice(2)], {
+const args = process.argv.slice(2);
+const [main, flags] = args[0] === "coap" ? ["bench/coap/main.ts", args.slice(1)] : ["bench/main.ts", args];
+const bench = spawn(bin("node"), [path.join(ROOT, main), ...flags], {
   stdio: "inherit",
   env: environment(),
 });
