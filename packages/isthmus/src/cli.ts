@@ -14,6 +14,8 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   rr: { summary: "publish a request and print the response", load: () => import("./commands/rr.js") },
   coap: { summary: "talk CoAP: get, put, observe, discover, serve ...", load: () => import("./commands/coap.js") },
   store: { summary: "look into a hub's store, export and import it", load: () => import("./commands/store.js") },
+  smqtt: { summary: "seal messages for those who may read them", load: () => import("./commands/smqtt.js") },
+  config: { summary: "check and show configurations, import mosquitto's", load: () => import("./commands/config.js") },
   bench: { summary: "measure a broker", load: () => import("./commands/bench.js") },
 };
 

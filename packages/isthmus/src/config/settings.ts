@@ -1,0 +1,98 @@
+import path from "node:path";
+import type { HubOptions } from "@isthmus/hub";
+import { defaultDataDirectory, type Durability } from "@isthmus/hub/store";
+import { UsageError } from "../command.js";
+import type { LogOptions } from "../log.js";
+import type { DoorPort, ServeFlags } from "./serve-flags.js";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where the hub keeps its data. */
+export interface DataOptions {
+  readonly directory: string;
+  readonly durability: Durability;
+}
+
+/** All that `isthmus serve` was told: by defaults, the file, the environment, and flags, the last of which wins. */
+export interface Settings {
+  readonly hub: Omit<HubOptions, "store" | "log">;
+  /** Undefined: everything is kept in memory. */
+  readonly data: DataOptions | undefined;
+  readonly log: LogOptions;
+  /** What is worth a word in the log. */
+  readonly notices: readonly string[];
+}
+
+/** The configuration file that is asked for, if any. */
+export function configFileOf(flags: ServeFlags, environment: Environment): string | undefined {
+  // An empty variable is none.
+  return flags.config ?? (environment["ISTHMUS_CONFIG"] || undefined);
+}
+
+/** @throws UsageError with every error of the configuration */
+export async function readSettings(flags: ServeFlags, environment: Environment): Promise<Settings> {
+  const file = configFileOf(flags, environment);
+  const isConfigured = file !== undefined || Object.keys(environment).some((name) => name.startsWith("ISTHMUS_"));
+  return withFlags(isConfigured ? await readConfigured(file, environment) : defaultSettings(environment), flags);
+}
+
+function defaultSettings(environment: Environment): Settings {
+  return {
+    hub: { mqtt: { port: 1883 }, http: { port: 8080 } },
+    data: { directory: defaultDataDirectory(environment), durability: "sync" },
+    log: { level: "info", format: "auto" },
+    notices: [],
+  };
+}
+
+/** Loads what reads and checks configurations, which a hub without one does without. */
+async function readConfigured(file: string | undefined, environment: Environment): Promise<Settings> {
+  const { ConfigError, hubOptionsOf, loadConfig } = await import("@isthmus/hub/config");
+  try {
+    const { config, ignored } = loadConfig({ file, environment });
+    const { data = defaultDataDirectory(environment), durability, log } = config;
+    return {
+      hub: hubOptionsOf(config),
+      data: data === "memory" ? undefined : { directory: data, durability },
+      log,
+      notices: ignored.map((name) => `${name} is no setting: ignored`),
+    };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new UsageError(`the configuration cannot be used\n${error.message}`);
+  }
+}
+
+function withFlags({ hub, data, log, notices }: Settings, flags: ServeFlags): Settings {
+  return {
+    hub: {
+      ...hub,
+      mqtt: withAddress(hub.mqtt, flags.host, flags.mqttPort, 1883),
+      http: withAddress(hub.http, flags.host, flags.httpPort, 8080),
+      allowAnonymous: flags.allowAnonymous ? true : hub.allowAnonymous,
+    },
+    data: withData(data, flags),
+    log: { ...log, level: flags.logLevel ?? log.level },
+    notices,
+  };
+}
+
+/** A door with the address that flags give it; a port opens one that the configuration leaves closed. */
+function withAddress<T extends { readonly port: number; readonly host?: string }>(
+  door: T | undefined,
+  host: string | undefined,
+  port: DoorPort | undefined,
+  standardPort: number,
+) {
+  if (port === "off" || (door === undefined && port === undefined)) return undefined;
+  const known = door ?? { port: standardPort };
+  return { ...known, port: port ?? known.port, ...(host === undefined ? {} : { host }) };
+}
+
+function withData(data: DataOptions | undefined, flags: ServeFlags): DataOptions | undefined {
+  if (flags.memory) return undefined;
+  const directory = flags.data === undefined ? data?.directory : path.resolve(flags.data);
+  return directory === undefined
+    ? undefined
+    : { directory, durability: flags.durability ?? data?.durability ?? "sync" };
+}
