@@ -12,6 +12,8 @@ const PACKAGE_BY_PROGRAM = {
   tshark: "tshark",
   scapy3: "python3-scapy",
   curl: "curl",
+  // A library: from where the programs are.
+  "../lib/python3/dist-packages/prometheus_client": "python3-prometheus-client",
 };
 
 /** Installs the missing ones where that is allowed; elsewhere says what is missing, and their tests are skipped. */

@@ -21,6 +21,8 @@ export interface ExchangeOptions {
   readonly maxRetainedMessages?: number;
   /** Bytes of retained messages kept at the most: topics, payloads and properties. Default 256 MiB. */
   readonly maxRetainedBytes?: number;
+  /** Whether the last value of a topic is not to be written to the store: it is old after a restart. Default: never. */
+  readonly isVolatile?: (topic: string) => boolean;
   /** Called with each message that the limits kept from being retained. */
   readonly onRetainedRefused?: (message: Message) => void;
 }
@@ -53,6 +55,11 @@ export class Exchange {
     return this.#subscriptions.size;
   }
 
+  /** How many of them are shared. */
+  get sharedSubscriptionCount(): number {
+    return this.#subscriptions.sharedSize;
+  }
+
   /** @returns true when the receiver had no subscription on this filter and share name yet. */
   subscribe(subscription: Subscription): boolean {
     return this.#subscriptions.add(subscription);
@@ -61,6 +68,11 @@ export class Exchange {
   /** @returns false when there was no such subscription. */
   unsubscribe(receiver: Receiver, filter: string, shareName?: string): boolean {
     return this.#subscriptions.remove(receiver, filter, shareName);
+  }
+
+  /** Compiles every route again before its next use: what receivers may get has changed. */
+  forgetRoutes(): void {
+    this.#subscriptions.renewVersion();
   }
 
   /** The current route of `topic`: the one it carries unless a subscription has changed since. */
@@ -136,6 +148,7 @@ export class Exchange {
       return;
     }
     this.retained.set(message.detach());
+    if (this.#options.isVolatile?.(message.topic) === true) return;
     this.store?.put("retained", [message.topic], encodeMessage(message));
   }
 
@@ -151,6 +164,6 @@ export class Exchange {
 }
 
 function deliverToMember(group: SharedGroup, message: Message): void {
-  const member = group.pick();
+  const member = group.pick(undefined, message.topic);
   member?.receiver.deliver(message, member);
 }

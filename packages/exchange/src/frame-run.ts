@@ -16,6 +16,8 @@ export interface FrameRun {
   readonly end: number;
   /** How many messages the run holds. */
   readonly count: number;
+  /** Bytes of all payloads. */
+  readonly payloadBytes: number;
   /** Bytes of the largest frame. */
   readonly largestFrameBytes: number;
   /** The messages, decoded when first asked for. */

@@ -12,15 +12,26 @@ export class SubscriptionIndex {
   readonly #root = new FilterNode();
   #version = 1;
   #size = 0;
+  #sharedSize = 0;
 
   /** Changes with each subscription: a route compiled under another version is stale. */
   get version(): number {
     return this.#version;
   }
 
+  /** Makes all routes that were compiled so far stale. */
+  renewVersion(): void {
+    this.#version++;
+  }
+
   /** Number of subscriptions. */
   get size(): number {
     return this.#size;
+  }
+
+  /** How many of them are shared subscriptions. */
+  get sharedSize(): number {
+    return this.#sharedSize;
   }
 
   /**
@@ -32,6 +43,7 @@ export class SubscriptionIndex {
     const isNew = this.#interestFor(subscription.filter).add(subscription);
     this.#version++;
     if (isNew) this.#size++;
+    if (isNew && subscription.shareName !== undefined) this.#sharedSize++;
     return isNew;
   }
 
@@ -43,6 +55,7 @@ export class SubscriptionIndex {
     if (!isRemoved) return false;
     this.#version++;
     this.#size--;
+    if (shareName !== undefined) this.#sharedSize--;
     return true;
   }
 
@@ -51,7 +64,7 @@ export class SubscriptionIndex {
     const match = new Match();
     match.take(this.#exact.get(topic));
     collect(this.#root, topic.split("/"), 0, topic.startsWith("$"), match);
-    return match.toRoute(this.#version);
+    return match.toRoute(topic, this.#version);
   }
 
   #interestFor(filter: string): Interest {
@@ -204,8 +217,9 @@ class Match {
     interest?.takeInto(this);
   }
 
-  toRoute(version: number): Route {
-    return { version, deliveries: mergeByReceiver(this.subscriptions), shared: this.shared };
+  toRoute(topic: string, version: number): Route {
+    const allowed = this.subscriptions.filter(({ receiver }) => receiver.mayReceive?.(topic) !== false);
+    return { version, deliveries: mergeByReceiver(allowed), shared: this.shared };
   }
 }
 

@@ -1,15 +1,10 @@
 import type { ExchangeOptions, Store } from "@isthmus/exchange";
 import type { Logger } from "pino";
+import type { AccessOptions } from "./access/access-options.js";
 import type { HistoryOptions } from "./history/history-options.js";
 import type { MqttDoorOptions } from "./doors/mqtt/mqtt-options.js";
-
-/** Where a door listens. */
-export interface ListenOptions {
-  /** Default 127.0.0.1: this machine alone. */
-  readonly host?: string;
-  /** 0 picks a free one. */
-  readonly port: number;
-}
+import type { HttpListenOptions, ListenerOptions, ListenOptions } from "./listeners/listener-options.js";
+import type { SysOptions } from "./sys/sys-topics.js";
 
 /** Every limit has a default: docs/limits.md tells what happens beyond. */
 export type Limits = Partial<MqttDoorOptions> &
@@ -20,10 +15,12 @@ export interface HubOptions {
   /** MQTT over TCP. */
   readonly mqtt?: ListenOptions | undefined;
   /** HTTP: MQTT over WebSocket at `/mqtt`. */
-  readonly http?: (ListenOptions & { readonly allowedOrigins?: readonly string[] }) | undefined;
-  /**
-   * Whether clients without a user name are let in. Default: true while all doors listen on loopback addresses only.
-   */
+  readonly http?: HttpListenOptions | undefined;
+  /** Any number of further listeners, with TLS and access settings of their own. */
+  readonly listeners?: readonly ListenerOptions[] | undefined;
+  /** Users and rules, see {@link AccessOptions}. */
+  readonly access?: AccessOptions | undefined;
+  /** Short for the same in `access`. */
   readonly allowAnonymous?: boolean | undefined;
   /** Limits of connections, sessions and retained messages, see {@link Limits}. */
   readonly limits?: Limits | undefined;
@@ -31,6 +28,8 @@ export interface HubOptions {
   readonly store?: Store | undefined;
   /** Which messages are kept to be read later, see {@link HistoryOptions}. Default: none. */
   readonly history?: HistoryOptions | undefined;
+  /** Status topics below `$SYS/broker/`, see {@link SysOptions}. */
+  readonly sys?: SysOptions | undefined;
   /** A pino logger. Default: silent. */
   readonly log?: Logger | undefined;
 }

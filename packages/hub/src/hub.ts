@@ -2,7 +2,8 @@ import { Exchange } from "@isthmus/exchange";
 import type { Client, ConnectOptions } from "@isthmus/mqtt";
 import { parseTopicNameBytes } from "@isthmus/mqtt/topics";
 import { type Logger, pino } from "pino";
-import { type Access, AnonymousAccess } from "./access/access.js";
+import { AccessControl } from "./access/access-control.js";
+import type { AccessOptions } from "./access/access-options.js";
 import { Clock } from "./clock.js";
 import { MqttDoor } from "./doors/mqtt/mqtt-door.js";
 import { MQTT_DEFAULTS } from "./doors/mqtt/mqtt-options.js";
@@ -10,14 +11,14 @@ import { FlushScheduler } from "./flush-scheduler.js";
 import { History } from "./history/history.js";
 import { HistoryReplay } from "./history/history-replay.js";
 import type { HubContext, HubPart, ReplaySource } from "./hub-context.js";
-import type { HubOptions, ListenOptions } from "./hub-options.js";
+import type { HubOptions } from "./hub-options.js";
 import type { HttpMount } from "./listeners/http-mount.js";
-import { openHttpListener } from "./listeners/http-listener.js";
-import { isLoopback, type Listener } from "./listeners/listener.js";
-import { openTcpListener } from "./listeners/tcp-listener.js";
+import type { ListenerOptions } from "./listeners/listener-options.js";
+import { ListenerSet, type OpenListener } from "./listeners/listener-set.js";
 import { Metrics } from "./metrics.js";
+import { MetricsMount } from "./prometheus/metrics-mount.js";
+import { SysTopics } from "./sys/sys-topics.js";
 
-const LOOPBACK = "127.0.0.1";
 /** How long clients may take to go when the hub closes. */
 const CLOSE_GRACE_MS = 1000;
 
@@ -53,8 +54,8 @@ export async function createHub(options: HubOptions = {}): Promise<Hub> {
 export class Hub {
   readonly exchange: Exchange;
   readonly metrics = new Metrics();
-  /** Says who can connect. */
-  readonly accessSummary: string;
+  readonly #access = new AccessControl();
+  readonly #listeners: ListenerSet;
   readonly #options: HubOptions;
   readonly #log: Logger;
   readonly #context: HubContext;
@@ -64,9 +65,6 @@ export class Hub {
   /** What the HTTP listener serves. */
   readonly #mounts: HttpMount[] = [];
   readonly #replays: ReplaySource[] = [];
-  readonly #maximumPacketSize: number;
-  #mqtt: Listener | undefined;
-  #http: Listener | undefined;
   #isReady = false;
   readonly #ending = new AbortController();
   #closing: Promise<void> | undefined;
@@ -74,15 +72,13 @@ export class Hub {
   constructor(options: HubOptions) {
     this.#options = options;
     this.#log = options.log ?? pino({ level: "silent" });
-    const access = chooseAccess(options);
-    this.accessSummary = access.summary;
     const limits = { ...MQTT_DEFAULTS, ...options.limits };
-    this.#maximumPacketSize = limits.maximumPacketSize;
     this.exchange = new Exchange({
       ...options.limits,
       store: options.store,
       parseTopic: (bytes, start, end) =>
         parseTopicNameBytes(bytes, start, end, { maximumLevels: limits.maxTopicLevels }),
+      isVolatile: (topic) => topic.startsWith("$SYS/"),
       onRetainedRefused: ({ topic }) => {
         this.metrics.retainedRefused++;
         this.#log.warn({ topic, reason: "the limit of retained messages is reached" }, "message not retained");
@@ -90,17 +86,34 @@ export class Hub {
     });
     this.#context = {
       exchange: this.exchange,
-      access,
+      access: this.#access,
       clock: new Clock(),
       metrics: this.metrics,
       log: this.#log,
       replays: this.#replays,
       flushScheduler: new FlushScheduler(
-        () => this.exchange.commit(),
+        () => this.#commit(),
         (error) => this.#log.fatal({ err: error }, "the store has failed: nothing is acknowledged any more"),
       ),
     };
     this.#mqttDoor = new MqttDoor({ ...this.#context, options: limits });
+    this.#listeners = new ListenerSet(listenersOf(options), {
+      maximumMessageSize: limits.maximumPacketSize,
+      mounts: this.#mounts,
+      describe: () => this.#describe(),
+      isReady: () => this.#isReady,
+      handleConnection: (transport, listener, { certificate }) =>
+        this.#mqttDoor.open(transport, listener, certificate),
+      handleRefusal: (address, listener, label, reason) => {
+        this.metrics.connectionsRefused.add(label);
+        this.#log.warn({ address, listener, reason }, "connection refused");
+      },
+    });
+    this.#parts.push(new SysTopics(this.#context, this.#mqttDoor, options.sys));
+    const measured = { exchange: this.exchange, metrics: this.metrics, mqttDoor: this.#mqttDoor };
+    const metricsMount = new MetricsMount(measured, "/metrics");
+    this.#parts.push(metricsMount);
+    this.#mounts.push(metricsMount);
     if (options.history !== undefined) {
       const history = new History(this.#context, options.history);
       this.#parts.push(history);
@@ -110,37 +123,39 @@ export class Hub {
 
   /** The MQTT door; undefined when it is closed. */
   get mqtt(): OpenDoor | undefined {
-    return this.#mqtt;
+    return this.listeners.find(({ type }) => type === "mqtt");
   }
 
   /** The HTTP door, with MQTT over WebSocket at `/mqtt`; undefined when it is closed. */
   get http(): OpenDoor | undefined {
-    return this.#http;
+    return this.listeners.find(({ type }) => type === "http");
+  }
+
+  /** The listeners that are open, in the order of the options. */
+  get listeners(): readonly OpenListener[] {
+    return this.#listeners.open;
+  }
+
+  /** Says who can connect. */
+  get accessSummary(): string {
+    return this.#access.summary;
+  }
+
+  /**
+   * Reads users, rules, certificates and keys again. Clients stay connected, but for those who are no longer allowed to.
+   *
+   * @param access replaces the settings that the hub was made with.
+   * @throws AccessError, TlsError when something cannot be used: then the former settings stay in use.
+   */
+  async reload(access: AccessOptions = accessOf(this.#options)): Promise<void> {
+    await this.#listeners.reload();
+    await this.#access.load(access, this.#listeners.access);
   }
 
   /** Opens the doors; {@link createHub} has done so. */
   async open(): Promise<void> {
-    const { mqtt, http } = this.#options;
-    if (mqtt !== undefined) {
-      this.#mqtt = await openTcpListener(addressOf(mqtt), (transport) => this.#mqttDoor.open(transport, "mqtt"));
-    }
-    if (http !== undefined) {
-      this.#http = await openHttpListener(
-        {
-          ...addressOf(http),
-          maximumMessageSize: this.#maximumPacketSize,
-          allowedOrigins: http.allowedOrigins ?? [],
-          describe: () => this.#describe(),
-          isReady: () => this.#isReady,
-          mounts: this.#mounts,
-          handleRefusal: (address, reason) => {
-            this.metrics.connectionsRefused.add("origin-not-allowed");
-            this.#log.warn({ address, listener: "http", reason }, "connection refused");
-          },
-        },
-        (transport) => this.#mqttDoor.open(transport, "http"),
-      );
-    }
+    await this.#access.load(accessOf(this.#options), this.#listeners.access);
+    await this.#listeners.start();
     for (const part of this.#parts) await part.open();
     this.#isReady = true;
   }
@@ -173,37 +188,43 @@ export class Hub {
 
   async #close(): Promise<void> {
     this.#isReady = false;
-    const listenersClosed = Promise.all([this.#mqtt?.close(), this.#http?.close()]);
+    const listenersClosed = this.#listeners.close();
     this.#ending.abort(new Error("the hub was closed"));
     await Promise.all(this.#parts.map((part) => part.close()));
     await this.#mqttDoor.close(CLOSE_GRACE_MS);
     await listenersClosed;
-    await this.#http?.close();
+    await this.#listeners.close();
     await this.#options.store?.close();
   }
 
+  #commit(): Promise<void> | undefined {
+    const stored = this.exchange.commit();
+    if (stored === undefined) return undefined;
+    const startedAt = performance.now();
+    // Whoever waits for the batch is told of its failure.
+    stored.then(
+      () => this.metrics.storeCommit.observe((performance.now() - startedAt) / 1000),
+      () => undefined,
+    );
+    return stored;
+  }
+
   #describe(): string {
-    const doors = [
-      ["MQTT", this.#mqtt?.url],
-      ["MQTT over WebSocket", this.#http && `${this.#http.url.replace("http", "ws")}/mqtt`],
-    ];
-    const lines = doors.filter(([, url]) => url !== undefined).map(([name, url]) => `${name}: ${url}\n`);
+    const lines = this.listeners.map(({ type, url }) =>
+      type === "mqtt" ? `MQTT: ${url}\n` : `MQTT over WebSocket: ${url.replace("http", "ws")}/mqtt\n`,
+    );
     return `isthmus\n\n${lines.join("")}`;
   }
 }
 
-function addressOf({ host, port }: ListenOptions): { host: string; port: number } {
-  return { host: host ?? LOOPBACK, port };
+/** The listeners that the options name, in order. */
+function listenersOf({ mqtt, http, listeners = [] }: HubOptions): ListenerOptions[] {
+  const short: ListenerOptions[] = [];
+  if (mqtt !== undefined) short.push({ type: "mqtt", ...mqtt });
+  if (http !== undefined) short.push({ type: "http", ...http });
+  return [...short, ...listeners];
 }
 
-/** Loopback and anonymous by default; any other address needs the operator's word. */
-function chooseAccess({ mqtt, http, allowAnonymous }: HubOptions): Access {
-  const reachable = [mqtt, http].find((door) => door !== undefined && !isLoopback(addressOf(door).host));
-  if (reachable !== undefined && allowAnonymous === undefined) {
-    throw new RangeError(
-      `${addressOf(reachable).host} can be reached from other machines, and no users are configured: ` +
-        "listen on 127.0.0.1, or allow anonymous clients explicitly",
-    );
-  }
-  return new AnonymousAccess(allowAnonymous ?? true, reachable === undefined);
+function accessOf({ access, allowAnonymous }: HubOptions): AccessOptions {
+  return { allowAnonymous, ...access };
 }

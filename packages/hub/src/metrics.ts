@@ -14,6 +14,8 @@ export class Traffic {
   /** As the network carried them, below TLS and WebSocket frames. */
   bytesReceived = 0;
   bytesSent = 0;
+  payloadBytesReceived = 0;
+  payloadBytesSent = 0;
   /** MQTT packets of all kinds, CoAP messages, HTTP requests. */
   packetsReceived = 0;
   packetsSent = 0;
@@ -23,6 +25,8 @@ export class Traffic {
 export class Metrics {
   connectionsOpened = 0;
   connectionsOpen = 0;
+  /** Connections whose CONNECT was accepted. */
+  clientsAccepted = 0;
   /** By the name of the reason code, or what else it was. */
   readonly connectionsRefused = new CountByReason();
   sessions = 0;
@@ -54,12 +58,22 @@ export class Metrics {
 
   /** Messages that came in, by all doors. */
   get messagesReceived(): number {
-    return sum(this.traffic, ({ messagesReceived: [qos0, qos1, qos2] }) => qos0 + qos1 + qos2);
+    return this.sum(({ messagesReceived: [qos0, qos1, qos2] }) => qos0 + qos1 + qos2);
   }
 
   /** Messages that went out, by all doors. */
   get messagesSent(): number {
-    return sum(this.traffic, ({ messagesSent: [qos0, qos1, qos2] }) => qos0 + qos1 + qos2);
+    return this.sum(({ messagesSent: [qos0, qos1, qos2] }) => qos0 + qos1 + qos2);
+  }
+
+  /** Messages that did not reach a receiver, for whatever reason. */
+  get messagesLost(): number {
+    return Object.values(this.messagesDropped).reduce((total, count) => total + count, 0);
+  }
+
+  /** `count` of all doors. */
+  sum(count: (traffic: Traffic) => number): number {
+    return DOORS.reduce((total, door) => total + count(this.traffic[door]), 0);
   }
 
   /** The traffic of the door that a message came in by. */
@@ -89,8 +103,4 @@ export class CountByReason implements Iterable<readonly [reason: string, count: 
   [Symbol.iterator](): Iterator<readonly [reason: string, count: number]> {
     return this.#countByReason[Symbol.iterator]();
   }
-}
-
-function sum(traffic: Metrics["traffic"], count: (traffic: Traffic) => number): number {
-  return DOORS.reduce((total, door) => total + count(traffic[door]), 0);
 }

@@ -59,7 +59,9 @@ export class Publisher {
       );
       throw new PublishRefusedError("not-authorized", `${topic.name} may not be published to`);
     }
-    metrics.trafficOf(origin.door).messagesReceived[publication.qos ?? 0]++;
+    const traffic = metrics.trafficOf(origin.door);
+    traffic.messagesReceived[publication.qos ?? 0]++;
+    traffic.payloadBytesReceived += publication.payload.length;
     const receivers = exchange.publish(
       topic,
       createMessage({ ...publication, origin, publishedAt: clock.tick().epoch }),

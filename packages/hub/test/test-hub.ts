@@ -24,7 +24,7 @@ export class TcpHub implements TestHub {
   }
 
   static async start(options: HubOptions = {}): Promise<TcpHub> {
-    return new TcpHub(await createHub({ mqtt: { port: 0 }, ...options }));
+    return new TcpHub(await createHub({ mqtt: { port: 0 }, sys: { intervalMs: 0 }, ...options }));
   }
 
   get metrics(): Metrics {

@@ -1,13 +1,14 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { createServer } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Transport } from "@isthmus/mqtt";
-import { formatAddress, WebSocketTransport } from "@isthmus/mqtt/transport-node";
+import { WebSocketTransport } from "@isthmus/mqtt/transport-node";
 import type { WebSocketServer } from "ws";
 import { findMount, type HttpHandler, type HttpMount } from "./http-mount.js";
-import { type Address, closeServer, isLoopback, listen, type Listener } from "./listener.js";
+import { isLoopback } from "./listener.js";
+import { type Peer, peerOf } from "./peer.js";
+import { openStreamListener, type StreamListener, type StreamListenerOptions } from "./stream-listener.js";
 
-export interface HttpListenerOptions extends Address {
+export interface HttpListenerOptions extends StreamListenerOptions {
   /** The largest WebSocket message taken, in bytes. */
   readonly maximumMessageSize: number;
   /** Origins of web pages that may connect, beside pages of this host and of this machine. */
@@ -18,9 +19,9 @@ export interface HttpListenerOptions extends Address {
   readonly isReady: () => boolean;
   /** What is served beside MQTT over WebSocket. */
   readonly mounts: readonly HttpMount[];
-  /** Told of each request that was turned away. */
-  readonly handleRefusal: (address: string, reason: string) => void;
 }
+
+type ConnectionHandler = (transport: Transport, peer: Peer) => void;
 
 /** The sub-protocol of MQTT over WebSocket [MQTT-6.0.0-3], and the name that it had in MQTT 3.1. */
 const SUBPROTOCOLS = ["mqtt", "mqttv3.1"];
@@ -29,19 +30,18 @@ const WEB_SOCKET_PATH = "/mqtt";
 /** Listens for HTTP: MQTT over WebSocket at `/mqtt` (section 6), `/livez`, `/readyz` and a start page. */
 export async function openHttpListener(
   options: HttpListenerOptions,
-  handleConnection: (transport: Transport) => void,
-): Promise<Listener> {
+  handleConnection: ConnectionHandler,
+): Promise<StreamListener> {
   // What speaks HTTP is loaded with the first connection: many hubs never see one, and it takes four megabytes.
   let http: Server | undefined;
-  const listener = createServer((socket) => {
+  const listener = await openStreamListener(options, (socket) => {
     http ??= createHttpServer(options, handleConnection);
     http.emit("connection", socket);
   });
-  const bound = await listen(listener, options);
   return {
-    url: `http://${bound}`,
+    ...listener,
     close: async () => {
-      const closed = closeServer(listener);
+      const closed = listener.close();
       http?.closeAllConnections();
       http?.close();
       await closed;
@@ -49,7 +49,7 @@ export async function openHttpListener(
   };
 }
 
-function createHttpServer(options: HttpListenerOptions, handleConnection: (transport: Transport) => void): Server {
+function createHttpServer(options: HttpListenerOptions, handleConnection: ConnectionHandler): Server {
   // An import statement would also load all that node:http offers by name, a fetch client and WebSockets of its own
   // among it: fourteen megabytes that a hub has no use for.
   const http = process.getBuiltinModule("node:http");
@@ -67,12 +67,14 @@ function createHttpServer(options: HttpListenerOptions, handleConnection: (trans
       (error: unknown) => response.destroy(error instanceof Error ? error : undefined),
     );
   });
+  // It gets its connections from the listener; only one that listens keeps track of them, for time limits and the end.
+  server.emit("listening");
   // Loaded with the first WebSocket.
   let loading: Promise<WebSocketServer> | undefined;
   server.on("upgrade", (request, socket, head) => {
     const problem = checkUpgrade(options, request);
     if (problem !== undefined) {
-      options.handleRefusal(addressOf(request), problem.reason);
+      options.handleRefusal(peerOf(request.socket).address, problem.label, problem.reason);
       refuseUpgrade(socket, problem);
       return;
     }
@@ -87,7 +89,7 @@ async function upgrade(
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  handleConnection: (transport: Transport) => void,
+  handleConnection: ConnectionHandler,
 ): Promise<void> {
   // The client may go while the first of all is waiting for the module.
   const destroy = (): unknown => socket.destroy();
@@ -95,7 +97,8 @@ async function upgrade(
   const webSockets = await loading;
   socket.off("error", destroy);
   webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-    handleConnection(new WebSocketTransport(webSocket, addressOf(request)));
+    const peer = peerOf(request.socket);
+    handleConnection(new WebSocketTransport(webSocket, peer.address), peer);
   });
 }
 
@@ -110,6 +113,8 @@ async function createWebSocketServer(maxPayload: number): Promise<WebSocketServe
 }
 
 interface Problem {
+  /** As metrics name it. */
+  readonly label: string;
   readonly status: string;
   readonly reason: string;
 }
@@ -117,11 +122,11 @@ interface Problem {
 function checkUpgrade(options: HttpListenerOptions, request: IncomingMessage): Problem | undefined {
   const pathname = pathOf(request);
   if (pathname !== WEB_SOCKET_PATH) {
-    return { status: "404 Not Found", reason: `no WebSocket at ${pathname}: MQTT is at ${WEB_SOCKET_PATH}` };
+    return { label: "wrong-path", status: "404 Not Found", reason: `no WebSocket at ${pathname}: MQTT is at ${WEB_SOCKET_PATH}` };
   }
   const { origin } = request.headers;
   if (origin !== undefined && !isOriginAllowed(options, request, origin)) {
-    return { status: "403 Forbidden", reason: `web pages of ${origin} may not connect` };
+    return { label: "origin-not-allowed", status: "403 Forbidden", reason: `web pages of ${origin} may not connect` };
   }
   return undefined;
 }
@@ -185,8 +190,4 @@ function pathOf({ url = "/" }: IncomingMessage): string {
   if (!url.startsWith("/")) return URL.canParse(url) ? new URL(url).pathname : "";
   const query = url.indexOf("?");
   return query < 0 ? url : url.slice(0, query);
-}
-
-function addressOf({ socket }: IncomingMessage): string {
-  return formatAddress(socket.remoteAddress, socket.remotePort);
 }

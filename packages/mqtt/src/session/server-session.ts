@@ -22,7 +22,13 @@ export interface SessionLink {
 }
 
 /** Why a message did not reach a client. */
-export type DropReason = "queue-full" | "too-large" | "expired" | "slow-receiver" | "refused-by-client";
+export type DropReason =
+  | "queue-full"
+  | "too-large"
+  | "expired"
+  | "slow-receiver"
+  | "refused-by-client"
+  | "not-authorized";
 
 /** Told of each step of a message, so that it can be made durable, and of each loss, so that it can be counted. */
 export interface SessionObserver<M extends Publication> {
@@ -90,6 +96,11 @@ export class ServerSession<M extends Publication> {
 
   get waitingCount(): number {
     return this.#waiting.length;
+  }
+
+  /** Bytes of topics, payloads and properties that wait. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
   }
 
   /** How full the queue of what waits is, by messages or by bytes: 0 is empty, 1 is full. */
@@ -239,6 +250,23 @@ export class ServerSession<M extends Publication> {
   /** Replaces what is in flight by what `detach` gives for it: a client that does not acknowledge holds no buffers. */
   detachInFlight(detach: (message: M) => M): void {
     this.#window.forEach((entry) => (entry.message = detach(entry.message)));
+  }
+
+  /** Drops what was not sent on this connection and may no longer be delivered. */
+  withdraw(mayDeliver: (message: M) => boolean): void {
+    for (const entry of this.#window.inOrder()) {
+      const isUnderWay = entry.state === "released" || (this.#link !== undefined && !entry.mustResend);
+      if (isUnderWay || mayDeliver(entry.message)) continue;
+      this.#window.delete(entry);
+      this.#noteResent(entry);
+      this.#drop(entry, "not-authorized");
+    }
+    const waiting = this.#waiting.takeAll();
+    this.#waitingBytes = 0;
+    for (const entry of waiting) {
+      if (mayDeliver(entry.message)) this.#push(entry);
+      else this.#drop(entry, "not-authorized");
+    }
   }
 
   /** What is on its way: in flight in the order of sending, then what waits. */

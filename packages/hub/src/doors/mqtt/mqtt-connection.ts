@@ -26,7 +26,7 @@ import {
   type ServerConnectionOwner,
   type SessionLink,
 } from "@isthmus/mqtt/session";
-import type { Identity } from "../../access/access.js";
+import type { ClientCertificate, Identity } from "../../access/access.js";
 import type { Pausable } from "./back-pressure.js";
 import type { Flushable } from "../../flush-scheduler.js";
 import { grant } from "./grant.js";
@@ -40,6 +40,8 @@ import { TopicAliases } from "./topic-aliases.js";
 /** A chunk up to this many bytes is answered at once: the publisher is in no hurry to send more. */
 const LONE_CHUNK_BYTES = 1024;
 
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /**
  * One network connection of an MQTT client: the driver of its {@link ServerConnection}, and the way from its packets to
  * the exchange and back.
@@ -49,6 +51,8 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   readonly remoteAddress: string;
   /** The listener that it came in by, for logs. */
   readonly listener: string;
+  /** What the client has shown on a TLS listener. */
+  readonly certificate: ClientCertificate | undefined;
   mustBeStoredFirst = false;
   /** Undefined before the client was let in, and once it has left. */
   session: MqttSession | undefined;
@@ -71,14 +75,21 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   /** The topic last published to, and whether that is allowed. */
   #lastTopic: Topic | undefined;
   #isLastAllowed = false;
+  /** The version of the rules that allowed it. */
+  #accessVersion = 0;
+  /** When the credentials cease to hold, on the monotonic clock. */
+  #expiresAt = Number.POSITIVE_INFINITY;
+  /** True from CONNECT until it is known whether the client is let in. */
+  #isAwaitingVerdict = false;
   #receiveMaximum = 65_535;
   /** Those of the core's that were counted. */
   #packetsSentBefore = 0;
 
-  constructor(door: MqttDoor, transport: Transport, listener: string) {
+  constructor(door: MqttDoor, transport: Transport, listener: string, certificate?: ClientCertificate) {
     this.#door = door;
     this.#transport = transport;
     this.listener = listener;
+    this.certificate = certificate;
     this.remoteAddress = transport.remoteAddress;
     this.outbox = new Outbox(door.outboxMemory);
     this.#core = new ServerConnection(this, this.outbox, door.options, door.clock.tick().monotonic);
@@ -122,6 +133,8 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     const { clock, flushScheduler, poller, traffic } = this.#door;
     traffic.bytesReceived += bytes.length;
     const packetsBefore = this.#core.packetsReceived;
+    // What a client sends before it is let in is kept, and no more than one chunk of it.
+    if (this.#isAwaitingVerdict) this.#transport.pause();
     const isLone = bytes.length <= LONE_CHUNK_BYTES;
     if (isLone) flushScheduler.beginGathering();
     this.#core.receiveBytes(clock.tick().monotonic, bytes);
@@ -198,6 +211,11 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     if (!this.#isClosing) this.#transport.resume();
   }
 
+  /** True once nothing more is read: the client has left, or is being sent away. */
+  get isClosing(): boolean {
+    return this.#isClosing;
+  }
+
   /** Ends the connection for a reason of the server's. */
   disconnect(reasonCode: number, message: string): void {
     this.#core.disconnect(reasonCode, message);
@@ -214,7 +232,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     const { options } = this.#door;
     this.session = session;
     this.clientId = session.clientId;
-    this.identity = identity;
+    this.#identify(identity);
     this.#receiveMaximum = packet.properties?.receiveMaximum ?? 65_535;
     this.#aliases = new TopicAliases(options.topicAliasMaximum);
     const { keepAlive, properties } = grant(options, packet, assignedId ? session.clientId : undefined);
@@ -226,8 +244,28 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     this.#armTimer();
   }
 
+  #identify(identity: Identity): void {
+    const { clock } = this.#door;
+    this.identity = identity;
+    this.#expiresAt = clock.monotonic + (identity.expiresAt ?? Number.POSITIVE_INFINITY) - clock.epoch;
+  }
+
   refuse(reasonCode: number, message: string): void {
     this.#core.refuse(reasonCode, message);
+  }
+
+  /** Nothing is handled until `verdict` settles; then what has come in meanwhile is. */
+  awaitVerdict(verdict: Promise<void>): void {
+    this.#isAwaitingVerdict = true;
+    void verdict.then(() => {
+      this.#isAwaitingVerdict = false;
+      if (this.#isClosing) return;
+      this.#door.clock.tick();
+      this.#core.resume();
+      this.#publishRun();
+      this.#transport.resume();
+      this.#door.flushScheduler.arm();
+    });
   }
 
   /** Closes at once: what was not sent is lost. */
@@ -320,8 +358,10 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     const properties = frame.propertiesStart === frame.propertiesEnd ? undefined : frame.properties();
     const topic = this.#resolveTopic(frame, properties);
     this.#door.checkPublication(frame, properties);
-    if (topic !== this.#lastTopic) {
+    const { version } = this.#door.access;
+    if (topic !== this.#lastTopic || version !== this.#accessVersion) {
       this.#lastTopic = topic;
+      this.#accessVersion = version;
       this.#isLastAllowed = this.#door.access.mayPublish(this.identity, topic);
     }
     if (!this.#isLastAllowed) this.#refusePublish(frame, topic);
@@ -338,6 +378,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     if (frame.qos === 2 && !this.#receiveOnce(session, packetIdentifier)) return;
     const message = messageFromFrame(frame, topic, properties, session.origin, this.#door.clock.epoch);
     this.#door.traffic.messagesReceived[frame.qos]++;
+    this.#door.traffic.payloadBytesReceived += message.payloadBytes;
     const receivers = this.#door.exchange.publish(topic, message);
     if (frame.qos === 0) return;
     const reasonCode = receivers === 0 ? ReasonCode.noMatchingSubscribers : ReasonCode.success;
@@ -388,6 +429,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     const run = this.#run;
     if (run === undefined || run.count === 0) return;
     this.#door.traffic.messagesReceived[0] += run.count;
+    this.#door.traffic.payloadBytesReceived += run.payloadBytes;
     this.#door.exchange.publishRun(run);
     run.finish();
   }
@@ -421,14 +463,17 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
 
   #armTimer(): void {
     clearTimeout(this.#timer);
-    const deadline = this.#core.nextDeadline();
+    const deadline = Math.min(this.#core.nextDeadline(), this.#expiresAt);
     if (deadline === Number.POSITIVE_INFINITY) return;
-    this.#timer = setTimeout(() => this.#handleTimeout(), Math.max(1, deadline - this.#door.clock.monotonic)).unref();
+    const waitMs = Math.min(LONGEST_TIMER_MS, Math.max(1, deadline - this.#door.clock.monotonic));
+    this.#timer = setTimeout(() => this.#handleTimeout(), waitMs).unref();
   }
 
   /** Bytes that came in since have moved the deadline: the timer is not touched for each of them. */
   #handleTimeout(): void {
-    this.#core.handleTimeout(this.#door.clock.tick().monotonic);
+    const now = this.#door.clock.tick().monotonic;
+    this.#core.handleTimeout(now);
+    if (now >= this.#expiresAt) this.disconnect(ReasonCode.maximumConnectTime, "the credentials have expired");
     if (!this.#isClosing) this.#armTimer();
   }
 }

@@ -1,13 +1,13 @@
 import { utf8Length } from "@isthmus/bytes";
 import type { Exchange, Origin, QoS, Topic } from "@isthmus/exchange";
 import type { Transport } from "@isthmus/mqtt";
-import { type ConnectPacket, type Properties, type PublishFrame, ReasonCode, reasonName } from "@isthmus/mqtt/codec";
+import { type ConnectPacket, MqttProtocolError, type Properties, type PublishFrame, ReasonCode, reasonName } from "@isthmus/mqtt/codec";
 import { type ConnectionFailure, OutboxMemory } from "@isthmus/mqtt/session";
 import type { Logger } from "pino";
-import type { Access, Credentials, Refusal } from "../../access/access.js";
+import type { Access, ClientCertificate, Credentials, Identity, Refusal, Verdict } from "../../access/access.js";
 import type { Clock } from "../../clock.js";
 import type { FlushScheduler } from "../../flush-scheduler.js";
-import type { HubContext } from "../../hub-context.js";
+import type { HubContext, ReplaySource } from "../../hub-context.js";
 import type { Metrics, Traffic } from "../../metrics.js";
 import { BackPressure } from "./back-pressure.js";
 import { AdaptivePoller } from "./adaptive-poller.js";
@@ -37,6 +37,7 @@ export class MqttDoor implements MqttDoorContext {
   readonly log: Logger;
   readonly options: MqttDoorOptions;
   readonly flushScheduler: FlushScheduler;
+  readonly replays: readonly ReplaySource[];
   readonly outboxMemory = new OutboxMemory();
   readonly backPressure: BackPressure;
   readonly poller: AdaptivePoller;
@@ -61,14 +62,16 @@ export class MqttDoor implements MqttDoorContext {
     const { store, log } = this.exchange;
     this.journal = store === undefined || log === undefined ? undefined : new SessionJournal(store, log);
     this.flushScheduler = context.flushScheduler;
+    this.replays = context.replays ?? [];
     this.flushScheduler.beforeCommit(() => this.journal?.flush());
     this.#sessions = new SessionRegistry(this);
+    this.access.watch(() => this.#handleAccessChange());
     this.#sweepTimer = setInterval(() => this.#sweep(), SWEEP_MS).unref();
     if (this.journal !== undefined) this.#sessions.restore(this.journal.load());
   }
 
   /** Takes a connection that a listener has accepted. */
-  open(transport: Transport, listener: string): void {
+  open(transport: Transport, listener: string, certificate?: ClientCertificate): void {
     if (this.#isClosed) {
       transport.destroy();
       return;
@@ -83,13 +86,20 @@ export class MqttDoor implements MqttDoorContext {
       transport.destroy();
       return;
     }
-    this.#connections.add(new MqttConnection(this, transport, listener));
+    this.#connections.add(new MqttConnection(this, transport, listener, certificate));
     this.metrics.connectionsOpen = this.#connections.size;
   }
 
   /** A client has sent CONNECT: lets it in or turns it away. [MQTT-3.1.4-2] */
   connect(connection: MqttConnection, packet: ConnectPacket): void {
     const verdict = this.#checkClientId(packet) ?? this.access.authenticate(credentialsOf(connection, packet));
+    if (!(verdict instanceof Promise)) this.#decide(connection, packet, verdict);
+    else connection.awaitVerdict(verdict.then((known) => this.#decide(connection, packet, known)));
+  }
+
+  #decide(connection: MqttConnection, packet: ConnectPacket, verdict: Verdict): void {
+    // The client, or the hub, may have gone meanwhile.
+    if (connection.isClosing) return;
     if ("reasonCode" in verdict) {
       connection.refuse(verdict.reasonCode, verdict.reason);
       return;
@@ -102,15 +112,30 @@ export class MqttDoor implements MqttDoorContext {
       );
       return;
     }
-    const { session, isPresent, isAssigned } = this.#sessions.open(packet, verdict);
-    connection.accept(session, verdict, packet, isPresent, isAssigned);
+    try {
+      this.#admit(connection, packet, verdict);
+    } catch (error) {
+      if (!(error instanceof MqttProtocolError)) throw error;
+      connection.refuse(error.reasonCode, error.message);
+    }
+  }
+
+  /** @throws MqttProtocolError for a will that cannot be published. */
+  #admit(connection: MqttConnection, packet: ConnectPacket, identity: Identity): void {
+    this.clock.tick();
+    const { session, isPresent, isAssigned } = this.#sessions.open(packet, identity);
+    // The rules may speak of an identifier that the server has made up.
+    const known = { ...identity, clientId: session.clientId };
+    session.setIdentity(known);
+    connection.accept(session, known, packet, isPresent, isAssigned);
+    this.metrics.clientsAccepted++;
     this.log.info(
       {
         client: session.clientId,
         address: connection.remoteAddress,
         listener: connection.listener,
         version: packet.protocolVersion,
-        user: verdict.user,
+        user: identity.user,
         sessionPresent: isPresent,
       },
       "client connected",
@@ -120,6 +145,20 @@ export class MqttDoor implements MqttDoorContext {
   /** @throws MqttProtocolError for a publication that MQTT does not allow. */
   checkPublication(frame: PublishFrame, properties: Properties | undefined): void {
     if (properties !== undefined) checkPublication(frame, properties, this.options.maxTopicLevels);
+  }
+
+  /** Users or rules have changed: who is no longer allowed has to go, and nobody gets what is no longer for them. */
+  #handleAccessChange(): void {
+    this.clock.tick();
+    this.exchange.forgetRoutes();
+    for (const connection of this.#connections) {
+      const { session } = connection;
+      if (session === undefined) continue;
+      const refusal = this.access.mayStay(connection.identity);
+      if (refusal !== undefined) connection.disconnect(refusal.reasonCode, refusal.reason);
+      else session.setIdentity(connection.identity);
+    }
+    this.flushScheduler.arm();
   }
 
   /** The session expiry that applies, from seconds to milliseconds. 0xFFFFFFFF is for ever (3.1.2.11.2). */
@@ -133,6 +172,16 @@ export class MqttDoor implements MqttDoorContext {
     this.#sessions.changeExpiry(session, this.sessionExpiryMs(seconds));
   }
 
+  /** All sessions, of clients that are connected and of those that are away. */
+  get sessions(): Iterable<MqttSession> {
+    return this.#sessions.all();
+  }
+
+  /** The session of a client identifier. */
+  findSession(clientId: string): MqttSession | undefined {
+    return this.#sessions.get(clientId);
+  }
+
   /** Makes the connection that published wait for `receiver`. */
   holdPublisher(origin: Origin, receiver: MqttSession): void {
     const publisher = this.#sessions.find(origin)?.connection;
@@ -140,9 +189,10 @@ export class MqttDoor implements MqttDoorContext {
   }
 
   /** `count` messages went to a client. */
-  countSent(qos: QoS, count: number): void {
+  countSent(qos: QoS, count: number, payloadBytes: number): void {
     this.traffic.messagesSent[qos] += count;
     this.traffic.packetsSent += count;
+    this.traffic.payloadBytesSent += payloadBytes;
   }
 
   handlePublishRefused(connection: MqttConnection, topic: Topic): void {
@@ -247,9 +297,12 @@ export class MqttDoor implements MqttDoorContext {
   }
 }
 
-function credentialsOf({ listener, remoteAddress }: MqttConnection, packet: ConnectPacket): Credentials {
+function credentialsOf(
+  { listener, remoteAddress, certificate }: MqttConnection,
+  packet: ConnectPacket,
+): Credentials {
   const { clientId, username, password } = packet;
-  return { door: "mqtt", listener, address: remoteAddress, clientId, user: username, password };
+  return { door: "mqtt", listener, address: remoteAddress, clientId, user: username, password, certificate };
 }
 
 /** A reason code as metrics name it: `not-authorized`. */

@@ -1,6 +1,7 @@
 import type { Delivery, FrameRun, Message, Origin, Receiver, Subscription } from "@isthmus/exchange";
 import type { QoS } from "@isthmus/mqtt/codec";
 import { type DropReason, Fifo, OutboundEntry, ServerSession, type SessionObserver } from "@isthmus/mqtt/session";
+import type { Identity } from "../../access/access.js";
 import type { Congestible } from "./back-pressure.js";
 import type { MqttConnection } from "./mqtt-connection.js";
 import type { MqttDoor } from "./mqtt-door.js";
@@ -37,6 +38,9 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
   isHolding = false;
   connection: MqttConnection | undefined;
   readonly #door: MqttDoor;
+  #identity: Identity | undefined;
+  /** The version of the rules that what waits was checked against. */
+  #accessVersion = 0;
   /** Made when first needed, as the map is: most sessions never need them. */
   #backlogs: Fifo<Backlog> | undefined;
   #backlogBySubscription: Map<Subscription, Backlog> | undefined;
@@ -50,6 +54,25 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
 
   get isOnline(): boolean {
     return this.connection !== undefined && !this.isLagging;
+  }
+
+  /**
+   * Who the session belongs to from now on, or may be asked again what they may read: what waits and is no longer for
+   * them is dropped.
+   */
+  setIdentity(identity: Identity): void {
+    const { access, exchange } = this.#door;
+    const hasMoved = this.#identity === undefined || !isSame(this.#identity, identity);
+    if (!hasMoved && this.#accessVersion === access.version) return;
+    this.#identity = identity;
+    this.#accessVersion = access.version;
+    if (hasMoved && this.subscriptionByFilter.size > 0) exchange.forgetRoutes();
+    this.flow.withdraw(({ topic }) => access.mayRead(identity, topic));
+  }
+
+  /** Until somebody comes for it after a restart, everything that its subscriptions match is kept. */
+  mayReceive(topic: string): boolean {
+    return this.#identity === undefined || this.#door.access.mayRead(this.#identity, topic);
   }
 
   /** Where it is written down; undefined while it ends with its connection, or nothing is written down at all. */
@@ -70,7 +93,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     }
     connection.outbox.append(run.source, run.start, run.end);
     connection.scheduleFlush();
-    this.#door.countSent(0, run.count);
+    this.#door.countSent(0, run.count, run.payloadBytes);
     return true;
   }
 
@@ -124,7 +147,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
 
   handleChanged(entry: OutboundEntry<MqttMessage>): void {
     // Released is the second step of a QoS 2 message that was counted.
-    if (entry.state === "published") this.#door.countSent(entry.qos, 1);
+    if (entry.state === "published") this.#door.countSent(entry.qos, 1, entry.message.payloadBytes);
     this.#noteChange(entry);
   }
 
@@ -174,7 +197,8 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
       this.handleDropped(message, "slow-receiver");
       return;
     }
-    if (this.flow.sendUnacknowledged(message, retain, identifiers, now)) this.#door.countSent(0, 1);
+    const isSent = this.flow.sendUnacknowledged(message, retain, identifiers, now);
+    if (isSent) this.#door.countSent(0, 1, message.payloadBytes);
   }
 
   #offer(
@@ -220,13 +244,18 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
         continue;
       }
       const { qos, identifier, noLocal } = backlog.subscription;
-      if (noLocal && this.#isOwn(next.value)) continue;
+      if ((noLocal && this.#isOwn(next.value)) || !this.mayReceive(next.value.topic)) continue;
       const message = toMqttMessage(next.value);
       const identifiers = identifier === undefined ? undefined : [identifier];
       // Sent because of a new subscription: the retain flag is set. [MQTT-3.3.1-8]
       this.#send(message, message.qos < qos ? message.qos : qos, true, identifiers, undefined);
     }
   }
+}
+
+/** Whether the rules mean the same by both. */
+function isSame(a: Identity, b: Identity): boolean {
+  return a.user === b.user && a.listener === b.listener && a.groups === b.groups && a.rules === b.rules;
 }
 
 function detach(message: MqttMessage): MqttMessage {

@@ -22,6 +22,7 @@ export class PublishRun implements FrameRun, FrameSink {
   start = 0;
   end = 0;
   count = 0;
+  payloadBytes = 0;
   largestFrameBytes = 0;
   #topic: Topic;
   #messages: Message[] | undefined;
@@ -48,6 +49,7 @@ export class PublishRun implements FrameRun, FrameSink {
     this.start = frame.start;
     this.end = frame.end;
     this.count = 1;
+    this.payloadBytes = frame.end - frame.payloadStart;
     this.largestFrameBytes = frame.end - frame.start;
   }
 
@@ -57,6 +59,7 @@ export class PublishRun implements FrameRun, FrameSink {
     if (!this.#topic.equals(frame.bytes, frame.topicStart, frame.topicEnd)) return false;
     this.end = frame.end;
     this.count++;
+    this.payloadBytes += frame.end - frame.payloadStart;
     const frameBytes = frame.end - frame.start;
     if (frameBytes > this.largestFrameBytes) this.largestFrameBytes = frameBytes;
     return true;

@@ -44,9 +44,9 @@ export class SessionRegistry {
    * @throws MqttProtocolError for a will that cannot be published; nothing has changed then.
    */
   open(packet: ConnectPacket, identity: Identity): OpenedSession {
-    const will = willFromConnect(this.#door, identity, packet);
     const isAssigned = packet.clientId === "";
     const clientId = isAssigned ? this.#assignClientId() : packet.clientId;
+    const will = willFromConnect(this.#door, { ...identity, clientId }, packet);
     // [MQTT-3.1.4-3]
     this.#sessionByClientId.get(clientId)?.connection?.disconnect(ReasonCode.sessionTakenOver, "session taken over");
     // A session without expiry has ended just now, with its connection.
@@ -106,6 +106,14 @@ export class SessionRegistry {
     this.#count();
   }
 
+  all(): Iterable<MqttSession> {
+    return this.#sessionByClientId.values();
+  }
+
+  get(clientId: string): MqttSession | undefined {
+    return this.#sessionByClientId.get(clientId);
+  }
+
   /** The session that published under `origin`, if it is one of ours. */
   find(origin: Origin): MqttSession | undefined {
     return origin.receiver instanceof MqttSession ? origin.receiver : undefined;
@@ -134,7 +142,7 @@ export class SessionRegistry {
    */
   #passOn(session: MqttSession, entry: OutboundEntry<MqttMessage>): void {
     if (!(entry.tag instanceof SharedGroup) || (entry.qos === 2 && entry.isSent)) return;
-    const delivery = entry.tag.pick(session);
+    const delivery = entry.tag.pick(session, entry.message.topic);
     delivery?.receiver.deliver(entry.message, delivery);
   }
 
@@ -176,7 +184,10 @@ export class SessionRegistry {
     const now = this.#door.clock.tick().monotonic;
     for (let event = this.#events.takeDue(now); event !== undefined; event = this.#events.takeDue(now)) {
       if (event.type === "will") this.#publishWill(event.session);
-      else this.#end(event.session);
+      else {
+        this.#door.metrics.sessionsExpired++;
+        this.#end(event.session);
+      }
     }
     this.#door.flushScheduler.arm();
     this.#armTimer();
