@@ -43,6 +43,8 @@ export interface Identity {
   readonly expiresAt?: number | undefined;
   /** Which kind of source has vouched for the user. */
   readonly source?: string | undefined;
+  /** The source's own: what it has checked, to tell later whether that still holds. Never logged. */
+  readonly credential?: unknown;
 }
 
 /** Why somebody was not let in: the reason code to send, and what the log says. */
@@ -68,6 +70,11 @@ export interface Access {
   mayRead(identity: Identity, topic: string): boolean;
   /** Why somebody who was let in before is to leave; undefined when all is well. Asked after a change. */
   mayStay(identity: Identity): Refusal | undefined;
+  /**
+   * Whether the identity may use the management API and `/metrics`: a member of {@link ADMINISTRATORS}, or anybody where
+   * no users are known and only this machine gets in.
+   */
+  isAdministrator(identity: Identity): boolean;
   /** Calls `handleChange` whenever {@link version} has grown. */
   watch(handleChange: () => void): void;
 }
@@ -77,10 +84,12 @@ export class AnonymousAccess implements Access {
   readonly summary: string;
   readonly version = 1;
   readonly #isAllowed: boolean;
+  readonly #isLocal: boolean;
 
   /** @param isLocal whether only this machine reaches the doors. */
   constructor(isAllowed: boolean, isLocal: boolean) {
     this.#isAllowed = isAllowed;
+    this.#isLocal = isLocal;
     const who = isLocal ? "anyone on this machine" : "anyone who reaches these addresses";
     this.summary = isAllowed ? `${who} may publish and subscribe` : "nobody may connect";
   }
@@ -106,10 +115,17 @@ export class AnonymousAccess implements Access {
     return undefined;
   }
 
+  isAdministrator(): boolean {
+    return this.#isAllowed && this.#isLocal;
+  }
+
   watch(): void {
     // Nothing ever changes.
   }
 }
+
+/** The group whose members may use the management API. */
+export const ADMINISTRATORS = "admin";
 
 /** Topics that are the hub's own to write: its status, and what there was. */
 export function isOwnTopic(topic: string): boolean {

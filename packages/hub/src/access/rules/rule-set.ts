@@ -14,8 +14,11 @@ import {
 } from "./access-rule.js";
 import { type RuleSubject, RuleTree } from "./rule-tree.js";
 
-/** Users by the name of their group. */
-export type Groups = Readonly<Record<string, readonly string[]>>;
+/** Users who share rules. */
+export interface Group {
+  readonly name: string;
+  readonly users: readonly string[];
+}
 
 /** The rules of the settings, compiled: each subject's by themselves, so that the number of users costs nothing. */
 export class RuleSet {
@@ -24,14 +27,14 @@ export class RuleSet {
   readonly #isEmpty: boolean;
 
   /** @throws AccessRuleError */
-  constructor(rules: readonly AccessRule[] = [], groups: Groups = {}) {
+  constructor(rules: readonly AccessRule[] = [], groups: readonly Group[] = []) {
     this.#isEmpty = rules.length === 0;
     for (const rule of rules) {
       const { keys, mask, filters } = parseRule(rule);
       for (const key of keys) for (const filter of filters) this.#treesOf(key).add(filter, mask);
     }
-    for (const [group, users] of Object.entries(groups)) {
-      for (const user of users) this.#groupsByUser.set(user, [...(this.#groupsByUser.get(user) ?? []), group]);
+    for (const { name, users } of groups) {
+      for (const user of users) this.#groupsByUser.set(user, [...(this.#groupsByUser.get(user) ?? []), name]);
     }
   }
 
@@ -44,10 +47,15 @@ export class RuleSet {
     return new BoundRules(trees, subject);
   }
 
-  #keysOf({ user, groups = [] }: Identity): string[] {
+  /** The groups that the settings and the credentials put `identity` in. */
+  groupsOf({ user, groups = [] }: Identity): string[] {
+    return user === undefined ? [] : [...new Set([...(this.#groupsByUser.get(user) ?? []), ...groups])];
+  }
+
+  #keysOf(identity: Identity): string[] {
+    const { user } = identity;
     if (user === undefined) return [EVERYBODY, ANONYMOUS];
-    const all = new Set([...(this.#groupsByUser.get(user) ?? []), ...groups]);
-    return [EVERYBODY, keyOfUser(user), ...Array.from(all, keyOfGroup)];
+    return [EVERYBODY, keyOfUser(user), ...this.groupsOf(identity).map(keyOfGroup)];
   }
 
   #treesOf(key: string): SubjectTrees {
@@ -107,7 +115,7 @@ class SubjectTrees {
 
   for({ user, clientId }: RuleSubject): RuleTree[] {
     const known = (user === undefined ? 0 : 1) | (clientId === undefined ? 0 : 2);
-    return this.#treeByNeed.filter((tree, need) => (need & known) === need).filter((tree) => tree !== undefined);
+    return this.#treeByNeed.filter((_, need) => (need & known) === need).filter((tree) => tree !== undefined);
   }
 }
 
