@@ -55,8 +55,12 @@ export class SharedGroup {
     return this.#deliveryByReceiver.delete(receiver);
   }
 
-  /** The member whose turn it is: the next one that is online, else the next one at all. [MQTT-4.8.2-4] */
-  pick(except?: Receiver): Delivery | undefined {
+  /**
+   * The member whose turn it is: the next one that is online, else the next one at all. [MQTT-4.8.2-4]
+   *
+   * @param topic passes over members that may not get it.
+   */
+  pick(except?: Receiver, topic?: string): Delivery | undefined {
     this.#members ??= [...this.#deliveryByReceiver.values()];
     const members = this.#members;
     const first = this.#next;
@@ -66,6 +70,7 @@ export class SharedGroup {
       const member = members[index];
       if (member === undefined || member.receiver === except) continue;
       if (away !== undefined && !member.receiver.isOnline) continue;
+      if (topic !== undefined && member.receiver.mayReceive?.(topic) === false) continue;
       this.#next = index + 1;
       if (member.receiver.isOnline) return member;
       away = member;

@@ -14,6 +14,11 @@ export interface Receiver {
    * @returns false to get them one by one through {@link deliver} instead.
    */
   forward?(run: FrameRun, delivery: Delivery): boolean;
+  /**
+   * Whether it may get what is published to `topic`; without it, it may get all that its filters match. Asked when a
+   * route is compiled, not for each message: {@link Exchange.forgetRoutes} makes it be asked again.
+   */
+  mayReceive?(topic: string): boolean;
   /** Whether it can take a message now. A shared subscription passes over members that are away. */
   readonly isOnline: boolean;
 }

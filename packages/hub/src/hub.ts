@@ -102,8 +102,7 @@ export class Hub {
       mounts: this.#mounts,
       describe: () => this.#describe(),
       isReady: () => this.#isReady,
-      handleConnection: (transport, listener, { certificate }) =>
-        this.#mqttDoor.open(transport, listener, certificate),
+      handleConnection: (transport, listener, { certificate }) => this.#mqttDoor.open(transport, listener, certificate),
       handleRefusal: (address, listener, label, reason) => {
         this.metrics.connectionsRefused.add(label);
         this.#log.warn({ address, listener, reason }, "connection refused");
@@ -148,8 +147,9 @@ export class Hub {
    * @throws AccessError, TlsError when something cannot be used: then the former settings stay in use.
    */
   async reload(access: AccessOptions = accessOf(this.#options)): Promise<void> {
-    await this.#listeners.reload();
+    const useCertificates = await this.#listeners.reload();
     await this.#access.load(access, this.#listeners.access);
+    useCertificates();
   }
 
   /** Opens the doors; {@link createHub} has done so. */

@@ -1,6 +1,13 @@
-export type { Access, Identity, Refusal } from "./access/access.js";
+export type { Access, ClientCertificate, Credentials, Identity, Refusal, Verdict } from "./access/access.js";
+export type { AccessOptions, GroupOptions, SourceOptions } from "./access/access-options.js";
+export { AccessError } from "./access/identity-source.js";
+export type { AccessRule, Permission } from "./access/rules/access-rule.js";
 export { MQTT_DEFAULTS, type MqttDoorOptions } from "./doors/mqtt/mqtt-options.js";
-export type { HubOptions, Limits, ListenOptions } from "./hub-options.js";
+export type { HubOptions, Limits } from "./hub-options.js";
 export { createHub, Hub, type OpenDoor } from "./hub.js";
 export { ListenError } from "./listeners/listener.js";
+export type { HttpListenOptions, ListenerOptions, ListenOptions } from "./listeners/listener-options.js";
+export type { OpenListener } from "./listeners/listener-set.js";
+export { TlsError } from "./listeners/tls-context.js";
+export type { TlsOptions } from "./listeners/tls-options.js";
 export type { Metrics } from "./metrics.js";

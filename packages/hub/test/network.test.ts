@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { encodePacket } from "@isthmus/mqtt/codec";
 import { SeededRandom } from "@isthmus/machine";
 import { afterEach, describe, expect, test } from "vitest";
-import { createHub, type HubOptions, ListenError } from "../src/index.js";
+import { AccessError, createHub, type HubOptions, ListenError } from "../src/index.js";
 import { publishPacket, type ScriptedClient, textOf } from "./scripted-client.js";
 import { TcpHub } from "./test-hub.js";
 
@@ -352,7 +352,7 @@ describe("a hub", () => {
 
   test("is open to other machines on the operator's word alone", async () => {
     await start();
-    await expect(createHub({ mqtt: { port: 0, host: "0.0.0.0" } })).rejects.toThrow(RangeError);
+    await expect(createHub({ mqtt: { port: 0, host: "0.0.0.0" } })).rejects.toThrow(AccessError);
     const open = await createHub({ mqtt: { port: 0, host: "0.0.0.0" }, allowAnonymous: true });
     expect(open.accessSummary).toContain("anyone who reaches these addresses");
     await open.close();

@@ -8,7 +8,7 @@ export function hubOptionsOf(config: Config): Omit<HubOptions, "store" | "log"> 
   return {
     mqtt: listeners.find((listener) => listener.type === "mqtt"),
     http: listeners.find((listener) => listener.type === "http"),
-    allowAnonymous: access.anonymous,
+    access: { allowAnonymous: access.anonymous },
     limits,
   };
 }

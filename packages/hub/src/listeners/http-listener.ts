@@ -122,7 +122,11 @@ interface Problem {
 function checkUpgrade(options: HttpListenerOptions, request: IncomingMessage): Problem | undefined {
   const pathname = pathOf(request);
   if (pathname !== WEB_SOCKET_PATH) {
-    return { label: "wrong-path", status: "404 Not Found", reason: `no WebSocket at ${pathname}: MQTT is at ${WEB_SOCKET_PATH}` };
+    return {
+      label: "wrong-path",
+      status: "404 Not Found",
+      reason: `no WebSocket at ${pathname}: MQTT is at ${WEB_SOCKET_PATH}`,
+    };
   }
   const { origin } = request.headers;
   if (origin !== undefined && !isOriginAllowed(options, request, origin)) {

@@ -17,6 +17,11 @@ export interface Listener {
 /** A port that cannot be had, said in a way that tells what to do. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
+
+  /** What a socket's error says to whoever chose host and port. */
+  static from(cause: NodeJS.ErrnoException, { host, port }: Address): ListenError {
+    return new ListenError(explain(cause, host, port), { cause });
+  }
 }
 
 /**
@@ -28,7 +33,7 @@ export class ListenError extends Error {
 export function listen(server: Server, { host, port }: Address): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
-      reject(new ListenError(explain(cause, host, port), { cause }));
+      reject(ListenError.from(cause, { host, port }));
     });
     server.listen({ host, port, backlog: 4096 }, () => {
       const bound = server.address();

@@ -17,9 +17,10 @@ export class NodeStreamTransport implements Transport {
   #isClosed = false;
   #lingerTimer: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket) {
+  /** @param remoteAddress for a proxy's connection: the client's own. Default: what the socket says. */
+  constructor(socket: Socket, remoteAddress = formatAddress(socket.remoteAddress, socket.remotePort)) {
     this.#socket = socket;
-    this.remoteAddress = formatAddress(socket.remoteAddress, socket.remotePort);
+    this.remoteAddress = remoteAddress;
     socket.setNoDelay(true);
     socket.on("error", (error) => (this.#error = error));
     socket.on("close", () => this.#handleClose());

@@ -1,7 +1,14 @@
 import { utf8Length } from "@isthmus/bytes";
 import type { Exchange, Origin, QoS, Topic } from "@isthmus/exchange";
 import type { Transport } from "@isthmus/mqtt";
-import { type ConnectPacket, MqttProtocolError, type Properties, type PublishFrame, ReasonCode, reasonName } from "@isthmus/mqtt/codec";
+import {
+  type ConnectPacket,
+  MqttProtocolError,
+  type Properties,
+  type PublishFrame,
+  ReasonCode,
+  reasonName,
+} from "@isthmus/mqtt/codec";
 import { type ConnectionFailure, OutboxMemory } from "@isthmus/mqtt/session";
 import type { Logger } from "pino";
 import type { Access, ClientCertificate, Credentials, Identity, Refusal, Verdict } from "../../access/access.js";
@@ -297,10 +304,7 @@ export class MqttDoor implements MqttDoorContext {
   }
 }
 
-function credentialsOf(
-  { listener, remoteAddress, certificate }: MqttConnection,
-  packet: ConnectPacket,
-): Credentials {
+function credentialsOf({ listener, remoteAddress, certificate }: MqttConnection, packet: ConnectPacket): Credentials {
   const { clientId, username, password } = packet;
   return { door: "mqtt", listener, address: remoteAddress, clientId, user: username, password, certificate };
 }

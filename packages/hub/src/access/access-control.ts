@@ -1,0 +1,149 @@
+import type { Topic } from "@isthmus/exchange";
+import { type Access, type Credentials, type Identity, isOwnTopic, type Refusal, type Verdict } from "./access.js";
+import type { AccessOptions, ListenerAccess, SourceOptions } from "./access-options.js";
+import { AccessPolicy } from "./access-policy.js";
+import { AccessError, type IdentitySource } from "./identity-source.js";
+import { AccessRuleError } from "./rules/access-rule.js";
+import type { BoundRules } from "./rules/rule-set.js";
+
+/** What was compiled for an identity, and under which version. */
+interface Binding {
+  readonly version: number;
+  /** Undefined: there are no rules. */
+  readonly rules: BoundRules | undefined;
+}
+
+/**
+ * Who may connect and what they may do, by the operator's settings: identity sources and rules, for each listener.
+ *
+ * {@link load} reads them, first and again: all or nothing, so that settings that cannot be used leave the former ones
+ * as they are.
+ */
+export class AccessControl implements Access {
+  #version = 1;
+  #policyByListener = new Map<string, AccessPolicy>();
+  /** What an unnamed listener, or the hub's own process, gets. */
+  #policy = new AccessPolicy({ allowAnonymous: false }, [], true);
+  #bindings = new WeakMap<Identity, Binding>();
+  readonly #watchers: (() => void)[] = [];
+
+  get version(): number {
+    return this.#version;
+  }
+
+  get summary(): string {
+    const parts = Array.from(this.#policyByListener, ([name, { summary }]) => [name, summary] as const);
+    const summaries = new Set(parts.map(([, summary]) => summary));
+    const [only = this.#policy.summary] = summaries;
+    return summaries.size <= 1 ? only : parts.map(([name, summary]) => `${name}: ${summary}`).join(" | ");
+  }
+
+  /**
+   * Takes over the settings, and reads the files that they name.
+   *
+   * @throws AccessError when something cannot be used: then nothing has changed.
+   */
+  async load(options: AccessOptions, listeners: readonly ListenerAccess[]): Promise<void> {
+    checkReachable(options, listeners);
+    const sources = new Map<string, Promise<IdentitySource>>();
+    const policyFor = async (own: AccessOptions | undefined, isLocal: boolean): Promise<AccessPolicy> => {
+      const merged = { ...options, ...own };
+      const loaded = await Promise.all(merged.sources?.map((each) => loadOnce(sources, each)) ?? []);
+      return makePolicy(merged, loaded, isLocal);
+    };
+    const isAllLocal = listeners.every(({ isLocal }) => isLocal);
+    const policy = await policyFor(undefined, isAllLocal);
+    const policies = new Map<string, AccessPolicy>();
+    for (const { name, access, isLocal } of listeners) policies.set(name, await policyFor(access, isLocal));
+    this.#policy = policy;
+    this.#policyByListener = policies;
+    this.#version++;
+    for (const handleChange of this.#watchers) handleChange();
+  }
+
+  watch(handleChange: () => void): void {
+    this.#watchers.push(handleChange);
+  }
+
+  authenticate(credentials: Credentials): Verdict | Promise<Verdict> {
+    const verdict = this.#policyOf(credentials.listener).authenticate(credentials);
+    return verdict instanceof Promise
+      ? verdict.then((known) => withOrigin(known, credentials))
+      : withOrigin(verdict, credentials);
+  }
+
+  mayPublish(identity: Identity, topic: Topic): boolean {
+    return !isOwnTopic(topic.name) && (this.#rulesOf(identity)?.mayWrite(topic.name) ?? true);
+  }
+
+  maySubscribe(identity: Identity, filter: string): boolean {
+    return this.#rulesOf(identity)?.maySubscribe(filter) ?? true;
+  }
+
+  mayRead(identity: Identity, topic: string): boolean {
+    return this.#rulesOf(identity)?.mayRead(topic) ?? true;
+  }
+
+  mayStay(identity: Identity): Refusal | undefined {
+    return this.#policyOf(identity.listener).mayStay(identity);
+  }
+
+  isAdministrator(identity: Identity): boolean {
+    return this.#policyOf(identity.listener).isAdministrator(identity);
+  }
+
+  #policyOf(listener: string | undefined): AccessPolicy {
+    return (listener === undefined ? undefined : this.#policyByListener.get(listener)) ?? this.#policy;
+  }
+
+  #rulesOf(identity: Identity): BoundRules | undefined {
+    let binding = this.#bindings.get(identity);
+    if (binding?.version !== this.#version) {
+      binding = { version: this.#version, rules: this.#policyOf(identity.listener).bind(identity) };
+      this.#bindings.set(identity, binding);
+    }
+    return binding.rules;
+  }
+}
+
+function withOrigin(verdict: Verdict, { clientId, listener }: Credentials): Verdict {
+  return "reasonCode" in verdict ? verdict : { clientId, listener, ...verdict };
+}
+
+/** Loopback and anonymous by default; any other address needs users, or the operator's word. */
+function checkReachable(options: AccessOptions, listeners: readonly ListenerAccess[]): void {
+  for (const { name, isLocal, access } of listeners) {
+    const { allowAnonymous, sources = [] } = { ...options, ...access };
+    if (isLocal || sources.length > 0 || allowAnonymous !== undefined) continue;
+    throw new AccessError(`other machines can reach the listener ${name}, and no users are configured`, {
+      hint: "add users (isthmus passwd), listen on 127.0.0.1, or allow anonymous clients explicitly",
+    });
+  }
+}
+
+function makePolicy(options: AccessOptions, sources: readonly IdentitySource[], isLocal: boolean): AccessPolicy {
+  try {
+    return new AccessPolicy(options, sources, isLocal);
+  } catch (cause) {
+    if (cause instanceof AccessRuleError) throw new AccessError(cause.message, { cause });
+    throw cause;
+  }
+}
+
+/** Listeners with the same source share it, and what it remembers. */
+function loadOnce(sources: Map<string, Promise<IdentitySource>>, options: SourceOptions): Promise<IdentitySource> {
+  const key = JSON.stringify(options);
+  const source = sources.get(key) ?? loadSource(options);
+  sources.set(key, source);
+  return source;
+}
+
+/** What a source needs is loaded with the first that is configured: cryptography alone takes three megabytes. */
+async function loadSource(options: SourceOptions): Promise<IdentitySource> {
+  switch (options.type) {
+    case "passwords":
+      return (await import("./sources/password-source.js")).PasswordSource.load(options);
+    case "certificate":
+      return new (await import("./sources/certificate-source.js")).CertificateSource(options);
+  }
+}

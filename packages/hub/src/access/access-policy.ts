@@ -1,0 +1,100 @@
+import { ReasonCode } from "@isthmus/mqtt/codec";
+import { ADMINISTRATORS, type Credentials, type Identity, type Refusal, type Verdict } from "./access.js";
+import type { AccessOptions } from "./access-options.js";
+import type { IdentitySource } from "./identity-source.js";
+import { type BoundRules, RuleSet } from "./rules/rule-set.js";
+
+/** The access settings of one listener, ready for use. */
+export class AccessPolicy {
+  readonly isAnonymousAllowed: boolean;
+  readonly #sources: readonly IdentitySource[];
+  readonly #rules: RuleSet;
+  readonly #ruleCount: number;
+  readonly #isLocal: boolean;
+
+  /**
+   * @param sources those of the options, loaded
+   * @throws AccessRuleError
+   */
+  constructor(
+    { allowAnonymous, rules = [], groups = [] }: AccessOptions,
+    sources: readonly IdentitySource[],
+    isLocal: boolean,
+  ) {
+    this.isAnonymousAllowed = allowAnonymous ?? (sources.length === 0 && isLocal);
+    this.#sources = sources;
+    this.#rules = new RuleSet(rules, groups);
+    this.#ruleCount = rules.length;
+    this.#isLocal = isLocal;
+  }
+
+  /** Who can connect: `2 users of /etc/isthmus/users may publish and subscribe as 5 rules allow`. */
+  get summary(): string {
+    const who = this.#sources.map(({ summary }) => summary);
+    if (this.isAnonymousAllowed)
+      who.push(this.#isLocal ? "anyone on this machine" : "anyone who reaches these addresses");
+    if (who.length === 0) return "nobody may connect";
+    const rules =
+      this.#ruleCount === 0 ? "" : ` as ${this.#ruleCount} ${this.#ruleCount === 1 ? "rule allows" : "rules allow"}`;
+    return `${who.join(" and ")} may publish and subscribe${rules}`;
+  }
+
+  /** Asks the sources in order; the first that knows something decides. */
+  authenticate(credentials: Credentials): Verdict | Promise<Verdict> {
+    for (const [index, source] of this.#sources.entries()) {
+      const finding = source.identify(credentials);
+      if (finding instanceof Promise) return this.#goOn(credentials, finding, index + 1);
+      if (finding !== undefined) return finding;
+    }
+    return this.#withoutSource(credentials);
+  }
+
+  mayStay(identity: Identity): Refusal | undefined {
+    const { user, source } = identity;
+    if (user === undefined && source === undefined) return this.isAnonymousAllowed ? undefined : NOT_ANONYMOUS;
+    const own = this.#sources.find(({ kind }) => kind === source);
+    if (own?.mayStay(identity) === true) return undefined;
+    return { reasonCode: ReasonCode.notAuthorized, reason: "the user is no longer allowed to connect" };
+  }
+
+  isAdministrator(identity: Identity): boolean {
+    const isOpen = this.#isLocal && this.#sources.length === 0 && this.isAnonymousAllowed;
+    return isOpen || this.#rules.groupsOf(identity).includes(ADMINISTRATORS);
+  }
+
+  bind(identity: Identity): BoundRules | undefined {
+    return this.#rules.bind(identity);
+  }
+
+  async #goOn(
+    credentials: Credentials,
+    first: Promise<Identity | Refusal | undefined>,
+    next: number,
+  ): Promise<Verdict> {
+    const finding = await first;
+    if (finding !== undefined) return finding;
+    for (const source of this.#sources.slice(next)) {
+      const later = await source.identify(credentials);
+      if (later !== undefined) return later;
+    }
+    return this.#withoutSource(credentials);
+  }
+
+  #withoutSource({ user, password, token }: Credentials): Verdict {
+    const hasSaidWho = user !== undefined || password !== undefined || token !== undefined;
+    // Where no users are known, a name says nothing, and does no harm.
+    if (this.isAnonymousAllowed && (!hasSaidWho || this.#sources.length === 0)) return { user: undefined };
+    return hasSaidWho ? WRONG_CREDENTIALS : NOT_ANONYMOUS;
+  }
+}
+
+/** The same for a user who is not known and for a wrong password. */
+export const WRONG_CREDENTIALS: Refusal = {
+  reasonCode: ReasonCode.badUserNameOrPassword,
+  reason: "wrong user name or password",
+};
+
+const NOT_ANONYMOUS: Refusal = {
+  reasonCode: ReasonCode.notAuthorized,
+  reason: "anonymous clients are not allowed",
+};

@@ -1,0 +1,25 @@
+import type { AccessOptions } from "../access/access-options.js";
+import type { TlsOptions } from "./tls-options.js";
+
+/** Where clients come in, and on what terms. */
+export interface ListenOptions {
+  /** Default 127.0.0.1: this machine alone. */
+  readonly host?: string | undefined;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** Its name in logs. Default: `mqtt`, `mqtts`, `http` or `https`, and a number from the second of a kind on. */
+  readonly name?: string | undefined;
+  readonly tls?: TlsOptions | undefined;
+  /** Settings that replace those of the hub, each by itself, for the clients of this listener. */
+  readonly access?: AccessOptions | undefined;
+}
+
+export interface HttpListenOptions extends ListenOptions {
+  /** Origins of web pages that may connect, beside pages of this host and of this machine; `*` stands for any. */
+  readonly allowedOrigins?: readonly string[] | undefined;
+}
+
+/** One of any number of listeners. */
+export type ListenerOptions =
+  | ({ readonly type: "mqtt" } & ListenOptions)
+  | ({ readonly type: "http" } & HttpListenOptions);
