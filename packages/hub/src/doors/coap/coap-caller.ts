@@ -1,0 +1,28 @@
+import { encodeUtf8 } from "@isthmus/bytes";
+import type { ServerRequest } from "@isthmus/coap";
+import { formatAddress } from "@isthmus/mqtt/transport-node";
+import type { HubContext } from "../../hub-context.js";
+import { type Caller, identify } from "../requests/caller.js";
+
+/** The name of CoAP's listener, over UDP, TCP and WebSocket, in logs and settings of access. */
+export const COAP_LISTENER = "coap";
+
+/**
+ * Who makes a request: `?user=NAME&password=SECRET`, or `?token=TOKEN`, where a token of more than a Uri-Query's 255 bytes
+ * goes in several. CoAP itself has no words for it below DTLS and OSCORE, which this door does not speak: what goes over
+ * UDP can be read on the way, as with HTTP and MQTT without TLS.
+ *
+ * @throws RequestRefusedError unauthenticated when they let nobody in.
+ */
+export function identifyPeer(context: HubContext, { query, peer }: ServerRequest): Promise<Caller> {
+  const password = query.get("password");
+  const tokens = query.getAll("token");
+  return identify(context, {
+    door: "coap",
+    listener: COAP_LISTENER,
+    address: formatAddress(peer.address, peer.port),
+    user: query.get("user"),
+    password: password === undefined ? undefined : encodeUtf8(password),
+    token: tokens.length === 0 ? undefined : tokens.join(""),
+  });
+}
