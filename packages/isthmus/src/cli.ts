@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   store: { summary: "look into a hub's store, export and import it", load: () => import("./commands/store.js") },
   smqtt: { summary: "seal messages for those who may read them", load: () => import("./commands/smqtt.js") },
   config: { summary: "check and show configurations, import mosquitto's", load: () => import("./commands/config.js") },
+  pan: { summary: "radio networks: take frames apart, simulate nodes", load: () => import("./commands/pan.js") },
   bench: { summary: "measure a broker", load: () => import("./commands/bench.js") },
 };
 

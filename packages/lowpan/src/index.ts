@@ -1,4 +1,5 @@
 export * from "./capture/index.js";
+export * from "./dissect/index.js";
 export * from "./links/index.js";
 export * from "./medium/index.js";
 export * from "./stack/index.js";

@@ -1,0 +1,10 @@
+import { commandGroup } from "../command-group.js";
+
+/** `isthmus pan`: radio networks of constrained nodes. */
+export const command = commandGroup(
+  "pan",
+  "6LoWPAN over IEEE 802.15.4: frames in words, and networks of nodes that are simulated.",
+  {
+    decode: { summary: "take frames apart, header by header: a capture, or hexadecimal digits", load: () => import("./pan-decode.js") }, // prettier-ignore
+  },
+);
