@@ -100,7 +100,7 @@ function viewLayer({ name, fields }: Layer, bytes: Uint8Array): string[] {
     const [first = "", ...rest] = isSame ? [] : octetsOf(bytes, field);
     return [
       `${octetColumn(first)} ${field.name.padEnd(width)}  ${field.value}`,
-      ...rest.map((row) => octetColumn(row)),
+      ...rest.map((row) => octetColumn(row).trimEnd()),
     ];
   });
   return [`  ${name}`, ...lines];
