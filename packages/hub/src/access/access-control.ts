@@ -116,7 +116,7 @@ function checkReachable(options: AccessOptions, listeners: readonly ListenerAcce
     const { allowAnonymous, sources = [] } = { ...options, ...access };
     if (isLocal || sources.length > 0 || allowAnonymous !== undefined) continue;
     throw new AccessError(`other machines can reach the listener ${name}, and no users are configured`, {
-      hint: "add users (isthmus passwd), listen on 127.0.0.1, or allow anonymous clients explicitly",
+      hint: "add users (docs/access.md), listen on 127.0.0.1, or let anyone in with --allow-anonymous",
     });
   }
 }
