@@ -4,7 +4,7 @@ import type { Receiver, Subscription } from "./subscription.js";
 /** What one receiver is due of one topic: all its matching subscriptions merged into one. */
 export interface Delivery {
   readonly receiver: Receiver;
-  /** The highest QoS among the matching subscriptions. [MQTT-3.3.5-1] */
+  /** The highest QoS among the matching subscriptions. [MQTT-3.3.4-2] */
   readonly qos: QoS;
   readonly retainAsPublished: boolean;
   /** The identifiers of all matching subscriptions that have one. [MQTT-3.3.4-3] */

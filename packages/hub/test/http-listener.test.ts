@@ -106,6 +106,7 @@ describe("requests", () => {
 });
 
 describe("a WebSocket [MQTT-6.0.0-3]", () => {
+  // [MQTT-6.0.0-4] of MQTT 3.1.1
   test.each(["mqtt", "mqttv3.1"])("of sub-protocol %s is accepted, and told so [MQTT-6.0.0-4]", async (protocol) => {
     expect((await webSocket(["other", protocol])).protocol).toBe(protocol);
   });
@@ -165,6 +166,7 @@ describe("the origin of a web page", () => {
 });
 
 describe("MQTT over a WebSocket", () => {
+  // [MQTT-6.0.0-2] of MQTT 3.1.1
   test("packets may be cut and gathered by frames at will [MQTT-6.0.0-2]", async () => {
     const subscriber = await client();
     await subscriber.connect();
@@ -183,6 +185,7 @@ describe("MQTT over a WebSocket", () => {
     }
   });
 
+  // [MQTT-6.0.0-1] of MQTT 3.1.1
   test("a text frame closes the connection [MQTT-6.0.0-1]", async () => {
     const socket = await webSocket();
     socket.send("not binary");

@@ -71,6 +71,7 @@ describe.runIf(isInstalled)("mosquitto's clients", () => {
   });
   afterAll(() => hub.close());
 
+  // [MQTT-7.0.0-2] of MQTT 3.1.1
   test("the example: house/+/temperature and house/#", async () => {
     const temperatures = await subscriber(2, "-t", "house/+/temperature");
     const all = await subscriber(3, "-t", "house/#");

@@ -23,7 +23,7 @@ describe.each(WAYS)("%s", (_way, start) => {
   });
 
   describe("retained messages", () => {
-    test("go to a new subscription with the retain flag, at the lower QoS of both [MQTT-3.3.1-8]", async () => {
+    test("go to a new subscription with the retain flag, at the lower QoS of both [MQTT-3.8.4-8]", async () => {
       const publisher = await hub.connect();
       for (const qos of [0, 1, 2] as const) await publisher.publish(`a/${qos}`, "x", { qos, retain: true });
       for (const granted of [0, 1, 2] as const) {
@@ -47,7 +47,7 @@ describe.each(WAYS)("%s", (_way, start) => {
       expect(await publications(publisher)).toEqual([]);
     });
 
-    test("a message that is not retained leaves the last value alone [MQTT-3.3.1-5]", async () => {
+    test("a message that is not retained leaves the last value alone [MQTT-3.3.1-8]", async () => {
       const client = await hub.connect();
       await client.publish("a", "old", { retain: true });
       await client.publish("a", "new");

@@ -46,6 +46,7 @@ describe.skipIf(path === undefined)("the client and Debian's mosquitto", () => {
       expect(received).toEqual([inOrder, inOrder, inOrder]);
     });
 
+    // [MQTT-7.0.0-2] of MQTT 3.1.1
     it("keep a session while the client is away", async () => {
       const topic = freshTopic();
       const options = { protocolVersion, clientId: `keeper${protocolVersion}`, cleanStart: false };

@@ -282,17 +282,20 @@ describe("a client that is turned away", () => {
     [ReasonCode.serverBusy, 3],
     [ReasonCode.topicNameInvalid, undefined],
     [ReasonCode.serverShuttingDown, undefined],
-  ])("for 0x%s hears the return code of MQTT 3.1.1, or nothing [MQTT-3.2.2-5]", (reasonCode, returnCode) => {
-    const ladder = new ServerLadder(4);
-    ladder.owner.answer = (connection) => connection.refuse(reasonCode, "no");
-    ladder.send(connectPacket(4));
-    expect(ladder.replies()).toEqual(
-      returnCode === undefined
-        ? []
-        : [{ type: "connack", sessionPresent: false, reasonCode: returnCode, properties: undefined }],
-    );
-    expect(ladder.owner.failure?.reasonCode).toBe(reasonCode);
-  });
+  ])(
+    "for 0x%s hears the return code of MQTT 3.1.1, or nothing [MQTT-3.2.2-6] of MQTT 3.1.1",
+    (reasonCode, returnCode) => {
+      const ladder = new ServerLadder(4);
+      ladder.owner.answer = (connection) => connection.refuse(reasonCode, "no");
+      ladder.send(connectPacket(4));
+      expect(ladder.replies()).toEqual(
+        returnCode === undefined
+          ? []
+          : [{ type: "connack", sessionPresent: false, reasonCode: returnCode, properties: undefined }],
+      );
+      expect(ladder.owner.failure?.reasonCode).toBe(reasonCode);
+    },
+  );
 
   test.each([
     [ReasonCode.notAuthorized, ReasonCode.notAuthorized],

@@ -110,7 +110,7 @@ describe("QoS 2 (figure 4.3)", () => {
     expect(ladder.session.inFlightCount).toBe(1);
   });
 
-  test("before PUBREC it is sent again with DUP; after it PUBREL is, never PUBLISH [MQTT-4.3.3-8]", () => {
+  test("before PUBREC it is sent again with DUP; after it PUBREL is, never PUBLISH [MQTT-4.3.3-6]", () => {
     const ladder = new SessionLadder();
     ladder.attach();
     ladder.offer(2, "a", "b");

@@ -72,7 +72,7 @@ describe("CONNECT and CONNACK", () => {
 
   it.each<[string, Packet]>([
     ["something else before CONNACK [MQTT-3.2.0-1]", { type: "pingresp" }],
-    ["session present after a clean start [MQTT-3.2.2-2]", { type: "connack", sessionPresent: true, reasonCode: 0 }],
+    ["session present after a clean start [MQTT-3.2.2-4]", { type: "connack", sessionPresent: true, reasonCode: 0 }],
   ])("close on %s", (_, packet) => {
     const ladder = new Ladder();
     ladder.session.connect(0);

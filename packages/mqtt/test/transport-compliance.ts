@@ -89,7 +89,7 @@ export function describeTransport(
     };
 
     it(
-      "delivers the bytes in order, both ways",
+      "delivers the bytes in order, both ways [MQTT-4.2-1] [MQTT-7.1.1-1 of MQTT 3.1.1] [MQTT-7.1.2-1 of MQTT 3.1.1]",
       withPair(async (left, right, heard) => {
         openBoth(left, right, heard);
         left.write(bytesOf("one "));

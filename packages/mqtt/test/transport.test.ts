@@ -101,6 +101,7 @@ describe("a browser's WebSocket transport", () => {
     return { peer, heard, transport };
   };
 
+  // [MQTT-6.0.0-1] of MQTT 3.1.1
   it("closes a connection that sends a text frame [MQTT-6.0.0-1]", async () => {
     const { peer, heard } = await open();
     peer.send("text");
@@ -134,6 +135,7 @@ describe("a WebSocket transport", () => {
   const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
   afterAll(() => closed(server));
 
+  // [MQTT-6.0.0-1] of MQTT 3.1.1
   it("closes a connection that sends a text frame [MQTT-6.0.0-1]", async () => {
     const [client, peer] = await openWebSockets(server);
     const transport = new WebSocketTransport(peer, "client");

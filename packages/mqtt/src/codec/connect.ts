@@ -84,7 +84,7 @@ function readProtocol(reader: PacketReader): { protocolVersion: ProtocolVersion;
 }
 
 function checkFlags(flags: number, protocolVersion: ProtocolVersion): void {
-  if ((flags & WILL) !== 0 && (flags & WILL_QOS) === WILL_QOS) throw malformedPacket("will QoS 3"); // [MQTT-3.1.2-14]
+  if ((flags & WILL) !== 0 && (flags & WILL_QOS) === WILL_QOS) throw malformedPacket("will QoS 3"); // [MQTT-3.1.2-12]
   // [MQTT-3.1.2-22] of MQTT 3.1.1, and 3.1 of MQTT 3.1; MQTT 5.0 allows it.
   if (protocolVersion !== 5 && (flags & (USERNAME | PASSWORD)) === PASSWORD) {
     throw protocolError("a password without a user name");
@@ -93,7 +93,7 @@ function checkFlags(flags: number, protocolVersion: ProtocolVersion): void {
   if (protocolVersion === 3) return;
   if ((flags & RESERVED) !== 0) throw malformedPacket("the reserved connect flag is set"); // [MQTT-3.1.2-3]
   if ((flags & WILL) === 0 && (flags & (WILL_QOS | WILL_RETAIN)) !== 0) {
-    throw malformedPacket("will QoS or will retain without a will"); // [MQTT-3.1.2-13] [MQTT-3.1.2-15]
+    throw malformedPacket("will QoS or will retain without a will"); // [MQTT-3.1.2-11] [MQTT-3.1.2-13]
   }
 }
 

@@ -35,7 +35,7 @@ function readSubscription(reader: PacketReader, version: ProtocolVersion): Subsc
   const topicFilter = reader.text("topic filter");
   const options = reader.uint8();
   const reserved = version === 5 ? RESERVED : ~QOS;
-  // [MQTT-3.8.3-5]; [MQTT-3-8.3-4] of MQTT 3.1.1. MQTT 3.1 leaves bits that mean nothing alone.
+  // [MQTT-3.8.3-5]; [MQTT-3.8.3-4] of MQTT 3.1.1. MQTT 3.1 leaves bits that mean nothing alone.
   if (version !== 3 && (options & reserved) !== 0) throw malformedPacket(`subscription options ${options}`);
   const qos = options & QOS;
   if (qos === 3) throw protocolError(`QoS 3 for ${JSON.stringify(topicFilter)}`);

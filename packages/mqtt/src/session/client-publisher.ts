@@ -78,6 +78,9 @@ export class ClientPublisher<C> {
     if (this.#usesTopicAliases && message.properties?.topicAlias !== undefined) {
       throw new TypeError("properties.topicAlias is the session's to set, unless usesTopicAliases is false");
     }
+    if (message.properties?.subscriptionIdentifiers !== undefined) {
+      throw new TypeError("properties.subscriptionIdentifiers is the server's to set"); // [MQTT-3.3.4-6]
+    }
     const limits = this.#limits;
     if (limits) this.#checkAllowed(message, limits);
     if (limits && message.qos === 0) {

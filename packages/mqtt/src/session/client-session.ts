@@ -86,6 +86,7 @@ export class ClientSession<C> implements Machine {
       queueLimitBytes: options.queueLimitBytes ?? 16 * 1024 * 1024,
       usesTopicAliases: options.usesTopicAliases ?? true,
     });
+    checkClientId(options);
     // What cannot be sent is told now, not when there is a connection.
     port.sizeOf(this.#connectPacket());
   }
@@ -139,10 +140,17 @@ export class ClientSession<C> implements Machine {
     this.#requests.close();
   }
 
-  /** Sends DISCONNECT and asks for the connection to be closed (3.14). */
+  /**
+   * Sends DISCONNECT and asks for the connection to be closed (3.14). What only explains is left out where the server
+   * has no room for it. [MQTT-3.14.2-3] [MQTT-3.14.2-4]
+   */
   disconnect(now: Instant, reasonCode: number = ReasonCode.normalDisconnection, properties?: Properties): void {
     this.#now = now;
-    if (this.#phase === "open") this.#send({ type: "disconnect", reasonCode, properties });
+    const shorter = { ...properties, reasonString: undefined, userProperties: undefined };
+    const packet = [properties, shorter]
+      .map((each) => ({ type: "disconnect", reasonCode, properties: each }) as const)
+      .find((each) => encodeClientPacket(each, this.#options.protocolVersion).length <= this.#limits.maximumPacketSize);
+    if (this.#phase === "open" && packet) this.#send(packet);
     this.#close(undefined, false);
   }
 
@@ -314,8 +322,12 @@ export class ClientSession<C> implements Machine {
     if (packet.sessionPresent && this.#cleanStart) throw protocolError("session present after a clean start");
     const objection = this.#authentication.receiveConnack(properties);
     if (objection) return this.fail(this.#now, objection);
+    const limits = serverLimits(protocolVersion, properties);
+    if (limits.maximumPacketSize < SMALLEST_MAXIMUM_PACKET_SIZE) {
+      throw protocolError(`a maximum packet size of ${limits.maximumPacketSize} has no room for an acknowledgement`);
+    }
     this.#phase = "open";
-    this.#limits = serverLimits(protocolVersion, properties);
+    this.#limits = limits;
     this.#clientId = properties?.assignedClientIdentifier ?? this.#clientId; // [MQTT-3.2.2-16]
     const keepAliveMs = (properties?.serverKeepAlive ?? keepAlive) * 1000; // [MQTT-3.1.2-21]
     this.#keepAlive.open(this.#now, keepAliveMs, this.#options.pingTimeoutMs ?? 10_000);
@@ -397,4 +409,14 @@ export class ClientSession<C> implements Machine {
   #emit(event: ClientSessionEvent<C>): void {
     this.#events.push(event);
   }
+}
+
+/** Fixed header, packet identifier, reason code: a server that takes less cannot be answered. */
+const SMALLEST_MAXIMUM_PACKET_SIZE = 2 + 2 + 1;
+
+/** @throws TypeError when the server has to choose the client identifier and may not. [MQTT-3.1.3-7] of MQTT 3.1.1 */
+function checkClientId({ clientId, cleanStart, protocolVersion }: ClientSessionOptions): void {
+  if (clientId !== "" || protocolVersion === 5) return;
+  if (protocolVersion === 3) throw new TypeError("MQTT 3.1 needs a client identifier");
+  if (!cleanStart) throw new TypeError("a session that is kept needs a client identifier before MQTT 5.0");
 }

@@ -77,6 +77,7 @@ export class ServerConnection implements Machine, FrameSink {
   readonly #publish = new PublishFrame();
   readonly #acknowledgement = new AcknowledgementFrame();
   #state: State = "waiting";
+  #isHeld = false;
   #keepAliveMs = NEVER;
   #openedAt: Instant;
   #lastReceivedAt: Instant;
@@ -119,7 +120,7 @@ export class ServerConnection implements Machine, FrameSink {
     const type = byteAt(bytes, start) >> 4;
     if (this.#state === "open") this.#receiveOpen(type, bytes, start, bodyStart, end);
     else if (this.#state === "waiting") this.#receiveFirst(type, bytes, start, bodyStart, end);
-    return this.#state === "open";
+    return this.#state === "open" && !this.#isHeld;
   }
 
   /** Lets the client in and goes on with what it has sent meanwhile. `keepAlive` in seconds is what applies. */
@@ -132,8 +133,14 @@ export class ServerConnection implements Machine, FrameSink {
     this.send(connack);
   }
 
-  /** Goes on with the packets that came in behind CONNECT, once the owner is ready for them. */
+  /** Handles no more packets until {@link resume}: the owner has to find out something first. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Goes on with the packets that have come in meanwhile. */
   resume(): void {
+    this.#isHeld = false;
     if (this.#state === "open") this.#guard(() => this.#framer.resume(this));
   }
 

@@ -218,6 +218,11 @@ export class ServerSession<M extends Publication> {
     return true;
   }
 
+  /** Whether a QoS 2 PUBLISH with this identifier came in that is not released. */
+  hasReceived(packetIdentifier: number): boolean {
+    return this.#inbound?.has(packetIdentifier) === true;
+  }
+
   /** A QoS 2 PUBLISH came in. @returns false when it is one that came before: it must not be published again. */
   receive(packetIdentifier: number): boolean {
     this.#inbound ??= new Set();

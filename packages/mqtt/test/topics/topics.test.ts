@@ -30,6 +30,8 @@ describe("a topic name (4.7)", () => {
     expect(parseTopicNameBytes(bytes, 0, bytes.length)).toBe(text);
   });
 
+  // [MQTT-4.7.0-1], [MQTT-4.7.3-1] to [MQTT-4.7.3-3], [MQTT-4.7.1-1] of MQTT 3.1.1, [MQTT-4.7.3-1] of MQTT 3.1.1
+  // [MQTT-4.7.3-2] of MQTT 3.1.1, [MQTT-4.7.3-3] of MQTT 3.1.1
   test.each([
     ["", /at least one character/],
     ["a/+", /wildcard/],

@@ -6,7 +6,7 @@ import { parseTopicName, TopicSyntaxError } from "@isthmus/mqtt/topics";
  * Checks what the properties of a PUBLISH promise.
  *
  * @throws MqttProtocolError when a client sends a subscription identifier [MQTT-3.3.4-6], a response topic that is no
- * topic name [MQTT-3.3.2-14], or a payload that is not the UTF-8 that it is said to be [MQTT-3.3.2-5].
+ * topic name [MQTT-3.3.2-14], or a payload that is not the UTF-8 that it is said to be (3.3.2.3.2).
  */
 export function checkPublication(frame: PublishFrame, properties: Properties, maximumLevels: number): void {
   if (properties.subscriptionIdentifiers !== undefined) {

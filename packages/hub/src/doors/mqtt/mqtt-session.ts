@@ -83,7 +83,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
   /** Sends QoS 0 frames on as they came in, if they are in the wire form of this client. */
   forward(run: FrameRun, delivery: Delivery): boolean {
     const { connection } = this;
-    // QoS 0 messages do not wait for a client that is away. [MQTT-4.1.0-1]
+    // QoS 0 messages do not wait for a client that is away (4.1).
     if (connection === undefined) return true;
     if (run.form !== connection.form || run.largestFrameBytes > connection.maximumPacketSize) return false;
     if (delivery.identifiers !== undefined) return false;
@@ -247,7 +247,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
       if ((noLocal && this.#isOwn(next.value)) || !this.mayReceive(next.value.topic)) continue;
       const message = toMqttMessage(next.value);
       const identifiers = identifier === undefined ? undefined : [identifier];
-      // Sent because of a new subscription: the retain flag is set. [MQTT-3.3.1-8]
+      // Sent because of a new subscription: the retain flag is set (3.3.1.3). [MQTT-3.3.1-8] of MQTT 3.1.1
       this.#send(message, message.qos < qos ? message.qos : qos, true, identifiers, undefined);
     }
   }

@@ -16,7 +16,7 @@ export class TopicAliases {
     this.#topicByAlias.set(alias, topic);
   }
 
-  /** @throws MqttProtocolError for an alias that was never set. [MQTT-3.3.2-9] */
+  /** @throws MqttProtocolError for an alias that was never set (3.3.2.3.4). */
   get(alias: number): Topic {
     this.#check(alias);
     const topic = this.#topicByAlias.get(alias);

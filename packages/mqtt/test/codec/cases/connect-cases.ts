@@ -64,7 +64,7 @@ export const CONNECT_CASES: readonly PacketCase[] = [
   },
   {
     title: "CONNECT with everything that MQTT 3.1.1 has",
-    clause: "3.1.2.3 of MQTT 3.1.1",
+    clause: "MQTT-3.1.3-1 of MQTT 3.1.1",
     versions: [4],
     hex: "10 21  0004 4d515454 04 ee 000a  0002 6964  0003 772f74  0004 676f6e65  0001 75  0003 00ff80",
     packet: connect({
@@ -79,7 +79,7 @@ export const CONNECT_CASES: readonly PacketCase[] = [
   },
   {
     title: "CONNECT of MQTT 3.1.1 without a client identifier, the session kept",
-    clause: "MQTT-3.1.3-8 of MQTT 3.1.1 is the server's to answer",
+    clause: "3.1.3.1 of MQTT 3.1.1: the server answers it",
     versions: [4],
     hex: "10 0c  0004 4d515454 04 00 ffff  0000",
     packet: connect({
@@ -142,7 +142,7 @@ export const CONNECT_CASES: readonly PacketCase[] = [
   },
   {
     title: "CONNECT with every property, and a will with every property",
-    clause: "3.1.2.11, 3.1.3.2",
+    clause: "MQTT-3.1.3-1",
     versions: V5,
     hex: `10 68  0004 4d515454 05 d6 003c
       2a  11 00000e10  21 0014  27 00010000  22 000a  19 01  17 00  26 0001 6b 0001 76  26 0001 6b 0000  15 0001 6d  16 0002 0102

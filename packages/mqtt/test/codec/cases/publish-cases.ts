@@ -16,7 +16,7 @@ const publish = (fields: Partial<PublishPacket>): PublishPacket => ({
 export const PUBLISH_CASES: readonly PacketCase[] = [
   {
     title: "PUBLISH with QoS 0 has no packet identifier",
-    clause: "MQTT-2.2.1-2",
+    clause: "MQTT-2.2.1-2, MQTT-2.3.1-5 of MQTT 3.1.1",
     versions: BEFORE_5,
     hex: "30 07  0003 612f62  6869",
     packet: publish({ topic: "a/b", payload: ascii("hi") }),
@@ -36,7 +36,7 @@ export const PUBLISH_CASES: readonly PacketCase[] = [
   },
   {
     title: "PUBLISH whose topic holds U+FEFF and a character beyond the basic plane",
-    clause: "MQTT-1.5.4-3",
+    clause: "MQTT-1.5.4-3, MQTT-1.5.3-3 of MQTT 3.1.1",
     versions: BEFORE_5,
     hex: "34 0b  0007 efbbbf f09f8c89  ffff",
     packet: publish({
