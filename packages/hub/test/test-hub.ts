@@ -18,9 +18,12 @@ export interface TestHub {
 export class TcpHub implements TestHub {
   readonly hub: Hub;
   readonly #clients: ScriptedClient[] = [];
+  readonly #url: string;
 
-  constructor(hub: Hub) {
+  /** @param url of the listener that clients connect to. */
+  constructor(hub: Hub, url = hub.mqtt?.url ?? "") {
     this.hub = hub;
+    this.#url = url;
   }
 
   static async start(options: HubOptions = {}): Promise<TcpHub> {
@@ -32,7 +35,7 @@ export class TcpHub implements TestHub {
   }
 
   async open(version: ProtocolVersion = 5): Promise<ScriptedClient> {
-    const client = await ScriptedClient.overTcp(this.hub.mqtt?.url ?? "", version);
+    const client = await ScriptedClient.overTcp(this.#url, version);
     this.#clients.push(client);
     return client;
   }
