@@ -17,7 +17,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   smqtt: { summary: "seal messages for those who may read them", load: () => import("./commands/smqtt.js") },
   config: { summary: "check and show configurations, import mosquitto's", load: () => import("./commands/config.js") },
   pan: { summary: "radio networks: take frames apart, simulate nodes", load: () => import("./commands/pan.js") },
-  passwd: { summary: "add, change and delete the users of a password file", load: () => import("./commands/passwd.js") },
+  passwd: {
+    summary: "add, change and delete the users of a password file",
+    load: () => import("./commands/passwd.js"),
+  },
   bench: { summary: "measure a broker", load: () => import("./commands/bench.js") },
 };
 

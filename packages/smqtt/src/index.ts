@@ -1,7 +1,7 @@
 export { Authority, type AuthorityOptions } from "./authority/authority.js";
 export type { DeviceGrant, DeviceRecord } from "./authority/authority-state.js";
-export { parseBundle, type PublicBundle, type SuiteParameters, verifyBundle } from "./authority/bundle.js";
-export { type Certificate, parseCertificate, permitsPublish, verifyCertificate } from "./authority/certificate.js";
+export { type PublicBundle, type SuiteParameters, verifyBundle } from "./authority/bundle.js";
+export { type Certificate, permitsPublish, verifyCertificate } from "./authority/certificate.js";
 export {
   EnrolmentError,
   formatInvitation,
@@ -13,7 +13,7 @@ export { type DeviceFile, exportDevice, importDevice } from "./authority/device-
 export { answerTopic, bundleTopic, enrolTopic, isEnrolTopic, ticketOf } from "./authority/exchange-topics.js";
 export { createIdentity, type Identity, publicIdentity, type PublicIdentity, subjectId } from "./authority/identity.js";
 export { type Joining, Membership } from "./authority/membership.js";
-export { PassphraseError } from "./authority/passphrase.js";
+export { PassphraseError, PassphraseKey } from "./authority/passphrase.js";
 export { announce } from "./client/announce.js";
 export { AuthorityService, type AuthorityServiceOptions, type RequestOutcome } from "./client/authority-service.js";
 export { type AskOptions, enrolOver, renewOver } from "./client/enrolment-client.js";
@@ -43,6 +43,7 @@ export { Sealer, type SealerOptions } from "./envelope/sealer.js";
 export { parseEncrypt0 } from "./envelope/encrypt0.js";
 export { parseSign1 } from "./envelope/sign1.js";
 export { parseWrapPayload, type WrapHeader, type WrapPayload } from "./envelope/wrap-message.js";
+export { inspect, type Inspected, type InspectedMessage, type InspectedWrap } from "./inspect.js";
 export { type RandomBytes, secureRandomBytes } from "./random.js";
 export { cpAbeSuite } from "./suites/cp-abe.js";
 export { hpkeSuite } from "./suites/hpke.js";

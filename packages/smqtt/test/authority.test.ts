@@ -1,20 +1,28 @@
 import { toHex } from "@isthmus/bytes";
 import { describe, expect, it } from "vitest";
+import { AttributeError } from "../src/abe/attribute.js";
+import type { DeviceGrant } from "../src/authority/authority-state.js";
 import { Authority } from "../src/authority/authority.js";
 import { permitsPublish } from "../src/authority/certificate.js";
 import { EnrolmentError, parseInvitation } from "../src/authority/enrolment.js";
 import { exportDevice, importDevice } from "../src/authority/device-file.js";
 import { createIdentity, publicIdentity } from "../src/authority/identity.js";
 import { Membership } from "../src/authority/membership.js";
-import { PassphraseError } from "../src/authority/passphrase.js";
+import { PassphraseError, PassphraseKey } from "../src/authority/passphrase.js";
 import { CoseError } from "../src/envelope/cose-parameters.js";
 import { type CryptoBackend, nobleCrypto } from "../src/envelope/crypto-backend.js";
 import { nodeCrypto } from "../src/node/node-crypto.js";
+import { secureRandomBytes } from "../src/random.js";
+import { GrantError } from "../src/suites/suite.js";
+import { TopicError } from "../src/topics.js";
 import { createSystem } from "./system-case.js";
 
 /** scrypt with N = 2^10: a second less per file. */
 const QUICK = 10;
 const DAY = 86_400;
+
+const quickKey = async (passphrase: string): Promise<PassphraseKey> =>
+  PassphraseKey.create(nodeCrypto, secureRandomBytes, passphrase, QUICK);
 
 describe("enrolment", async () => {
   const { authority, clock, options, random, join } = await createSystem(["psk", "kp-abe"]);
@@ -78,6 +86,17 @@ describe("enrolment", async () => {
     const membership = await Membership.open(answer, identity, authority.signingKey, nodeCrypto);
     expect(membership.certificate.name).toBe("offline");
     expect(authority.devices.get(toHex(membership.certificate.id))?.name).toBe("offline");
+  });
+
+  it("a grant that nothing can be issued for leaves no trace that would stand in the way of renewals", async () => {
+    const { authority: strict, random: bytes } = await createSystem(["psk-tree"], 15);
+    const enrol = async (grant: DeviceGrant) => strict.enrol("wrong", publicIdentity(createIdentity(bytes)), grant);
+    await expect(enrol({ subscribe: ["a/+"] })).rejects.toThrow(GrantError);
+    await expect(enrol({ publish: ["a/#/b"] })).rejects.toThrow(TopicError);
+    await expect(enrol({ attributes: ["@gen/2"] })).rejects.toThrow(AttributeError);
+    expect(() => strict.invite("wrong", { attributes: [["@int/x", 1]] })).toThrow(AttributeError);
+    expect(strict.devices.size).toBe(0);
+    expect(await strict.renewAll()).toEqual(new Map());
   });
 
   it("a suite that cannot express a grant gives no keys, the others do", async () => {
@@ -175,7 +194,7 @@ describe("export and import", () => {
     altered[file.length - 1] = (altered[file.length - 1] ?? 0) ^ 1;
     await expect(Authority.import(altered, "right", options)).rejects.toThrow(PassphraseError);
     const device = { identity: createIdentity(random), authorityKey: authority.signingKey };
-    const deviceFile = await exportDevice(device, "right", { ...options, logCost: QUICK });
+    const deviceFile = exportDevice(device, await quickKey("right"), random);
     await expect(Authority.import(deviceFile, "right", options)).rejects.toThrow("not a file of the kind");
     for (const hostile of [new Uint8Array(0), random(200)]) {
       await expect(Authority.import(hostile, "right", options)).rejects.toThrow(PassphraseError);
@@ -220,12 +239,12 @@ describe("export and import", () => {
 
 describe("a device's file", () => {
   it("brings a membership back with the latest word of the authority, and holds no secret in the clear", async () => {
-    const { authority, options, join } = await createSystem(["psk", "hpke"], 11);
+    const { authority, random, join } = await createSystem(["psk", "hpke"], 11);
     const device = await join("sensor", { subscribe: ["a/#"], publish: ["a/#"] });
     await join("another", { subscribe: ["a/#"] });
     expect(device.update(authority.bundle())).toBe(true);
-    const file = await exportDevice(device.file, "secret", { ...options, logCost: QUICK });
-    const restored = await Membership.restore(await importDevice(file, "secret", nodeCrypto), nodeCrypto);
+    const file = exportDevice(device.file, await quickKey("secret"), random);
+    const restored = await Membership.restore((await importDevice(file, "secret", nodeCrypto)).device, nodeCrypto);
     expect(restored.certificate).toEqual(device.certificate);
     expect(restored.bundle.serial).toBe(device.bundle.serial);
     expect(restored.reader("psk")?.readerKey).toEqual(device.reader("psk")?.readerKey);
@@ -240,8 +259,9 @@ describe("a device's file", () => {
       createIdentity(random),
       options,
     );
-    const file = await exportDevice(joining.file, "secret", { ...options, logCost: QUICK });
-    const pending = await importDevice(file, "secret", nodeCrypto);
+    const file = exportDevice(joining.file, await quickKey("secret"), random);
+    const { device: pending, key } = await importDevice(file, "secret", nodeCrypto);
+    expect(key.isOf("secret", QUICK)).toBe(true);
     await expect(Membership.restore(pending, nodeCrypto)).rejects.toThrow("not been answered");
     const answer = await authority.answer(joining.request);
     const { identity, authorityKey, nonce } = pending;

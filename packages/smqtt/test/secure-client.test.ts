@@ -87,6 +87,31 @@ describe("a secured client", () => {
     await publisher.close();
   });
 
+  it("messages published at once leave in the order of the calls, though the first makes the key", async () => {
+    const { system, broker, writer, reader } = await start(["kp-abe"], 45);
+    const { client: publisher } = connect(system, broker, writer, { suite: "kp-abe" });
+    const { client } = connect(system, broker, reader);
+    const subscription = await client.subscribe("house/#");
+    const order = Array.from({ length: 20 }, (_, i) => String(i));
+    await Promise.all(order.map(async (text) => publisher.publish("house/kitchen", text)));
+    await Promise.all(order.map(async (text) => publisher.publish("house/kitchen", text)));
+    const received = await take(subscription, 40);
+    expect(received.map((message) => message.text())).toEqual([...order, ...order]);
+  });
+
+  it("a message that cannot be sealed fails alone: the next of its topic goes out", async () => {
+    const { system, broker, writer, reader } = await start(["cp-abe"], 46);
+    const { client: publisher } = connect(system, broker, writer, { suite: "cp-abe" });
+    const { client } = connect(system, broker, reader);
+    const subscription = await client.subscribe("house/#");
+    const [unsealed] = await Promise.allSettled([
+      publisher.publish("house/kitchen", "without a policy"),
+      publisher.publish("house/kitchen", "with one", { policy: "member" }),
+    ]);
+    expect(unsealed).toMatchObject({ status: "rejected", reason: expect.any(WrapError) });
+    expect((await take(subscription, 1)).map((message) => message.text())).toEqual(["with one"]);
+  });
+
   it("a key that never comes holds up nothing else, and is asked for once", async () => {
     const { system, broker, writer, reader } = await start(["psk"], 43);
     const { client: lost } = connect(system, broker, writer);

@@ -18,8 +18,8 @@ export const suites = createSuiteRegistry([
   pskSuite(),
   pskTreeSuite(),
   hpkeSuite(),
-  kpAbeSuite(mcl, noble),
-  cpAbeSuite(mcl, noble),
+  kpAbeSuite(mcl, () => noble),
+  cpAbeSuite(mcl, () => noble),
 ]);
 
 /** A wall clock that a test sets. */

@@ -1,5 +1,6 @@
 import { toHex } from "@isthmus/bytes";
 import { ed25519, x25519 } from "@noble/curves/ed25519.js";
+import { parseGrantableAttribute } from "../abe/attribute.js";
 import type { CryptoBackend } from "../envelope/crypto-backend.js";
 import type { RandomBytes } from "../random.js";
 import type { SuiteRegistry } from "../suites/registry.js";
@@ -118,6 +119,11 @@ export class Authority {
     return x25519.getPublicKey(this.#state.exchangeSecret);
   }
 
+  /** The suites that are set up, with their generation. */
+  get suites(): readonly { readonly name: string; readonly generation: number }[] {
+    return [...this.#state.masters].map(([name, { generation }]) => ({ name, generation }));
+  }
+
   /** Device id in hexadecimal to what is known of it. */
   get devices(): ReadonlyMap<string, DeviceRecord> {
     return this.#state.devices;
@@ -147,10 +153,10 @@ export class Authority {
    * An invitation for one device: text that lets its bearer enrol as `name` with this grant, once.
    *
    * @param days it is good for; default 7.
-   * @throws TopicError for a filter that is none.
+   * @throws TopicError for a filter that is none; AttributeError for a role that cannot be granted.
    */
   invite(name: string, grant: DeviceGrant, days: number = DEFAULT_INVITATION_DAYS): string {
-    for (const filter of [...(grant.subscribe ?? []), ...(grant.publish ?? [])]) parseTopicFilter(filter);
+    checkGrant(grant);
     const token = this.#options.random(TOKEN_BYTES);
     const expires = Math.floor(this.#options.now()) + days * DAY_SECONDS;
     this.#state.invitations.set(toHex(token), { name, grant, expires });
@@ -194,6 +200,7 @@ export class Authority {
     keys: Pick<PublicIdentity, "signingKey" | "exchangeKey">,
     grant: DeviceGrant,
   ): Promise<Uint8Array> {
+    checkGrant(grant);
     return this.#inTurn(() => this.#issue(this.#record(name, keys, grant), new Uint8Array(0)));
   }
 
@@ -255,6 +262,7 @@ export class Authority {
     return device;
   }
 
+  /** What is to be known of the device, once its keys are issued. */
   #record(
     name: string,
     { signingKey, exchangeKey }: Pick<PublicIdentity, "signingKey" | "exchangeKey">,
@@ -263,9 +271,7 @@ export class Authority {
     const known = this.#state.devices.get(deviceIdOf(signingKey));
     if (known?.isRevoked) throw new EnrolmentError(`"${known.name}" is revoked`);
     const enrolledAt = known?.enrolledAt ?? Math.floor(this.#options.now());
-    const device = { name, signingKey, exchangeKey, grant, enrolledAt, isRevoked: false };
-    this.#state.devices.set(deviceIdOf(signingKey), device);
-    return device;
+    return { name, signingKey, exchangeKey, grant, enrolledAt, isRevoked: false };
   }
 
   async #issue(device: DeviceRecord, nonce: Uint8Array): Promise<Uint8Array> {
@@ -286,13 +292,15 @@ export class Authority {
       }
     }
     if (keys.length === 0 && refusal !== undefined) throw refusal;
-    this.#changed();
     const certificate = issueCertificate(crypto, this.#signer(), {
       name: device.name,
       signingKey: device.signingKey,
       publish: grant.publish,
       validity: { from: Math.floor(this.#options.now()) - CLOCK_SKEW_SECONDS, until: grant.validity.until },
     });
+    // Not before: a device whose keys cannot be issued would stand in the way of every renewal.
+    this.#state.devices.set(deviceIdOf(device.signingKey), device);
+    this.#changed();
     return createAnswer(crypto, this.#signer(), device.exchangeKey, nonce, {
       certificate,
       bundle: this.bundle(),
@@ -336,6 +344,12 @@ export class Authority {
     this.#turn = turn.catch(() => undefined); // a change that failed does not hold up the next
     return turn;
   }
+}
+
+/** What no suite could issue, so that the owner learns it and not the device. */
+function checkGrant({ subscribe = [], publish = [], attributes = [] }: DeviceGrant): void {
+  for (const filter of [...subscribe, ...publish]) parseTopicFilter(filter);
+  for (const attribute of attributes) parseGrantableAttribute(typeof attribute === "string" ? attribute : attribute[0]);
 }
 
 function suiteNamed(suites: SuiteRegistry, name: string): Suite {

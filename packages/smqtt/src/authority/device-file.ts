@@ -22,12 +22,12 @@ export interface DeviceFile {
 const FILE_KIND = "smqtt-device";
 const VERSION = 1;
 
-/** Encrypts what a device keeps. @param logCost log₂ of scrypt's N; default 17. */
-export async function exportDevice(
+/** Encrypts what a device keeps. */
+export function exportDevice(
   { identity, authorityKey, nonce, membership }: DeviceFile,
-  passphrase: string,
-  { crypto, random, logCost }: { crypto: CryptoBackend; random: RandomBytes; logCost?: number | undefined },
-): Promise<Uint8Array> {
+  key: PassphraseKey,
+  random: RandomBytes,
+): Uint8Array {
   const plaintext = encodeCbor([
     VERSION,
     identity.signingSecret,
@@ -36,14 +36,22 @@ export async function exportDevice(
     nonce ?? null,
     membership === undefined ? null : ([membership.answer, membership.bundle] satisfies CborValue),
   ]);
-  return (await PassphraseKey.create(crypto, random, passphrase, logCost)).seal(random, FILE_KIND, plaintext);
+  return key.seal(random, FILE_KIND, plaintext);
 }
 
-/** @throws PassphraseError when the passphrase is wrong, or the file was altered or is none of these. */
-export async function importDevice(bytes: Uint8Array, passphrase: string, crypto: CryptoBackend): Promise<DeviceFile> {
-  const { plaintext } = await PassphraseKey.open(crypto, FILE_KIND, passphrase, bytes);
+/**
+ * What a device has kept, and the key to write it again.
+ *
+ * @throws PassphraseError when the passphrase is wrong, or the file was altered or is none of these.
+ */
+export async function importDevice(
+  bytes: Uint8Array,
+  passphrase: string,
+  crypto: CryptoBackend,
+): Promise<{ readonly device: DeviceFile; readonly key: PassphraseKey }> {
+  const { key, plaintext } = await PassphraseKey.open(crypto, FILE_KIND, passphrase, bytes);
   try {
-    return decodeDeviceFile(plaintext);
+    return { device: decodeDeviceFile(plaintext), key };
   } catch (cause) {
     if (!(cause instanceof CborError)) throw cause;
     throw new PassphraseError("a device file of another version", { cause });

@@ -1,7 +1,8 @@
 import { encodeUtf8 } from "@isthmus/bytes";
-import { asArray, asBytes, asUnsigned, CborError, decodeCbor, encodeCbor } from "../envelope/cbor.js";
-import { ALGORITHM, NONCE_BYTES } from "../envelope/cose-parameters.js";
+import { asArray, asBytes, asText, asUnsigned, CborError, decodeCbor, encodeCbor } from "../envelope/cbor.js";
+import { ALGORITHM, CoseError, NONCE_BYTES } from "../envelope/cose-parameters.js";
 import { type CryptoBackend, sealed } from "../envelope/crypto-backend.js";
+import { rethrowing } from "../envelope/encrypt0.js";
 import type { RandomBytes } from "../random.js";
 
 /** scrypt (RFC 7914) with N = 2^17, r = 8, p = 1: 128 MiB and about a second in plain TypeScript, the advice of OWASP. */
@@ -81,6 +82,15 @@ export class PassphraseKey {
     if (plaintext === undefined) throw new PassphraseError("wrong passphrase, or the file was altered");
     return plaintext;
   }
+}
+
+/** The kind of a file that was sealed by passphrase. @throws CoseError when it is none. */
+export function fileKind(bytes: Uint8Array): string {
+  return rethrowing(() => {
+    const [version, kind] = asArray(decodeCbor(bytes), 6);
+    if (version !== VERSION) throw new CoseError("a file of another version");
+    return asText(kind);
+  });
 }
 
 function parseFile(

@@ -2,6 +2,7 @@ import { decodeUtf8, encodeUtf8, toHex } from "@isthmus/bytes";
 import { answerTopic, bundleTopic } from "../authority/exchange-topics.js";
 import type { Certificate } from "../authority/certificate.js";
 import type { Membership } from "../authority/membership.js";
+import type { ContentKey } from "../envelope/content-key.js";
 import { CoseError } from "../envelope/cose-parameters.js";
 import { type CryptoBackend, nobleCrypto } from "../envelope/crypto-backend.js";
 import { OpenError, type OpenFailure } from "../envelope/open-error.js";
@@ -107,6 +108,10 @@ export class SecureClient {
   readonly #fetcher: WrapFetcher;
   readonly #subscriptions = new Set<SecureSubscription>();
   #following: Promise<PlainSubscription> | undefined;
+  /** Whether nothing is left to do before a message can be published. */
+  #isFollowing = false;
+  /** Topic to the last message of it that waits for its key. */
+  readonly #turnByTopic = new Map<string, Promise<void>>();
 
   constructor(client: PlainClient, options: SecureOptions) {
     const { membership, suites, suite = DEFAULTS.suite, crypto = nobleCrypto } = options;
@@ -146,13 +151,54 @@ export class SecureClient {
    * @throws WrapError when nobody could be given the key, or the certificate does not permit the topic.
    */
   async publish(topic: string, payload: string | Uint8Array, options: SecurePublishOptions = {}): Promise<unknown> {
-    const { qos = 0, retain = false, policy, contentType } = options;
+    const { qos = 0, retain = false, policy } = options;
     const bytes = typeof payload === "string" ? encodeUtf8(payload) : payload;
-    if (this.#following === undefined) await this.#follow();
-    if (retain && bytes.length === 0) return this.#client.publish(topic, bytes, { qos, retain });
-    const now = this.#now();
-    const key = this.#sealer.current(topic, policy, now) ?? (await this.#sealer.obtain(topic, policy, now));
-    if (!this.#wraps.isPublished(key)) await this.#wraps.publish(key);
+    const waiting = this.#turnByTopic.get(topic);
+    if (waiting === undefined && this.#isFollowing) {
+      if (retain && bytes.length === 0) return this.#client.publish(topic, bytes, { qos, retain });
+      const key = this.#sealer.current(topic, policy, this.#now());
+      if (key !== undefined && this.#wraps.isPublished(key)) return this.#send(key, topic, bytes, options);
+    }
+    return this.#publishInTurn(waiting ?? Promise.resolve(), topic, bytes, options);
+  }
+
+  /** Behind the messages of the topic that wait for their key: what was published first goes out first. */
+  async #publishInTurn(
+    waiting: Promise<unknown>,
+    topic: string,
+    bytes: Uint8Array,
+    options: SecurePublishOptions,
+  ): Promise<unknown> {
+    const turn = waiting.then(async () => {
+      const { qos = 0, retain = false, policy } = options;
+      await this.#follow();
+      if (retain && bytes.length === 0) return { sent: this.#client.publish(topic, bytes, { qos, retain }) };
+      const now = this.#now();
+      const key = this.#sealer.current(topic, policy, now) ?? (await this.#sealer.obtain(topic, policy, now));
+      if (!this.#wraps.isPublished(key)) await this.#wraps.publish(key);
+      // Sent, not acknowledged: the next one need not wait for that.
+      return { sent: this.#send(key, topic, bytes, options) };
+    });
+    const settled = turn.then(
+      () => undefined,
+      () => undefined, // told to whoever published it
+    );
+    this.#turnByTopic.set(topic, settled);
+    try {
+      return await (
+        await turn
+      ).sent;
+    } finally {
+      if (this.#turnByTopic.get(topic) === settled) this.#turnByTopic.delete(topic);
+    }
+  }
+
+  #send(
+    key: ContentKey,
+    topic: string,
+    bytes: Uint8Array,
+    { qos = 0, retain = false, contentType }: SecurePublishOptions,
+  ): Promise<unknown> {
     const { inlineWrap = "retained" } = this.#options;
     const isInline = inlineWrap === "always" || (inlineWrap === "retained" && retain);
     const isPlain = !retain && !isInline && contentType === undefined;
@@ -197,7 +243,10 @@ export class SecureClient {
 
   /** Subscribes, once, to what the authority has to say. */
   async #follow(): Promise<void> {
-    if (this.#options.followAuthority === false) return;
+    if (this.#options.followAuthority === false) {
+      this.#isFollowing = true;
+      return;
+    }
     const { authorityKey, certificate } = this.#options.membership;
     this.#following ??= this.#client
       .subscribe([bundleTopic(authorityKey), answerTopic(certificate.id)], { qos: 1 })
@@ -206,6 +255,7 @@ export class SecureClient {
         return subscription;
       });
     await this.#following;
+    this.#isFollowing = true;
   }
 
   async #listen(subscription: PlainSubscription): Promise<void> {

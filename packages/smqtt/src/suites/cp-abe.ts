@@ -4,7 +4,7 @@ import { allOf, anyOf, attributePolicy, PolicyError } from "../abe/policy.js";
 import { integerAttributes } from "../abe/policy-gates.js";
 import { parsePolicy } from "../abe/policy-language.js";
 import { randomCoins, scalarFromBytes, scalarToBytes } from "../abe/scalars.js";
-import type { NobleGT } from "../pairing/noble-group.js";
+import type { NobleGroup, NobleGT } from "../pairing/noble-group.js";
 import type { NobleG1, NobleG2 } from "../pairing/noble-point-codec.js";
 import type { PairingGroup } from "../pairing/pairing-group.js";
 import { createAbeWrapper, generationAttribute, generationAttributes } from "./abe-wrapper.js";
@@ -18,24 +18,23 @@ import { timeAttributes, timeCover } from "./time-attributes.js";
  * @param group where wrapping and unwrapping is done.
  * @param issuer where setup and key issue are done: noble, whose multiplications do not depend on the secret.
  */
-export function cpAbeSuite<P, Q, T>(
-  group: PairingGroup<P, Q, T>,
-  issuer: PairingGroup<NobleG1, NobleG2, NobleGT>,
-): Suite {
-  const scheme = new FabeoCp(issuer);
+export function cpAbeSuite<P, Q, T>(group: PairingGroup<P, Q, T>, issuer: () => NobleGroup): Suite {
+  // Publishers and readers never need it: it is loaded, and tests itself, when keys are issued.
+  let issuing: FabeoCp<NobleG1, NobleG2, NobleGT> | undefined;
+  const scheme = () => (issuing ??= new FabeoCp(issuer()));
   const wrapper = createAbeWrapper(new FabeoCp(group));
   return {
     name: "cp-abe",
     setup: async (random) => {
       const masterKey = randomCoins(random)();
-      return { generation: 1, secret: scalarToBytes(masterKey), parameters: scheme.publicKeyOf(masterKey) };
+      return { generation: 1, secret: scalarToBytes(masterKey), parameters: scheme().publicKeyOf(masterKey) };
     },
     enrol: async (master, grant, random) => {
       if (grant.attributes.length === 0) return { master, readerKey: undefined, writerKey: undefined };
       const attributes = grantedAttributes(grant);
       attributes.push(...generationAttributes(master.generation, grant.isForwardOnly), ...timeCover(grant.validity));
-      const id = scheme.parsePublicKey(master.parameters).id;
-      const readerKey = scheme.issueKey(scalarFromBytes(master.secret), id, attributes, randomCoins(random));
+      const id = scheme().parsePublicKey(master.parameters).id;
+      const readerKey = scheme().issueKey(scalarFromBytes(master.secret), id, attributes, randomCoins(random));
       return { master, readerKey, writerKey: undefined };
     },
     rotate: async (master) => ({ ...master, generation: master.generation + 1 }),

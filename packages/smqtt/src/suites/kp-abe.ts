@@ -4,7 +4,7 @@ import { randomCoins, scalarFromBytes, scalarToBytes } from "../abe/scalars.js";
 import type { PairingGroup } from "../pairing/pairing-group.js";
 import { createAbeWrapper, generationAttribute, generationAttributes } from "./abe-wrapper.js";
 import type { NobleG1, NobleG2 } from "../pairing/noble-point-codec.js";
-import type { NobleGT } from "../pairing/noble-group.js";
+import type { NobleGroup, NobleGT } from "../pairing/noble-group.js";
 import { type Suite, WrapError } from "./suite.js";
 import { timeAttributes, timeCover } from "./time-attributes.js";
 import { filtersPolicy, MAX_TOPIC_LEVELS, topicAttributes } from "./topic-attributes.js";
@@ -17,17 +17,16 @@ import { filtersPolicy, MAX_TOPIC_LEVELS, topicAttributes } from "./topic-attrib
  * @param group where wrapping and unwrapping is done.
  * @param issuer where setup and key issue are done: noble, whose multiplications do not depend on the secret.
  */
-export function kpAbeSuite<P, Q, T>(
-  group: PairingGroup<P, Q, T>,
-  issuer: PairingGroup<NobleG1, NobleG2, NobleGT>,
-): Suite {
-  const scheme = new FabeoKp(issuer);
+export function kpAbeSuite<P, Q, T>(group: PairingGroup<P, Q, T>, issuer: () => NobleGroup): Suite {
+  // Publishers and readers never need it: it is loaded, and tests itself, when keys are issued.
+  let issuing: FabeoKp<NobleG1, NobleG2, NobleGT> | undefined;
+  const scheme = () => (issuing ??= new FabeoKp(issuer()));
   const wrapper = createAbeWrapper(new FabeoKp(group));
   return {
     name: "kp-abe",
     setup: async (random) => {
       const masterKey = randomCoins(random)();
-      return { generation: 1, secret: scalarToBytes(masterKey), parameters: scheme.publicKeyOf(masterKey) };
+      return { generation: 1, secret: scalarToBytes(masterKey), parameters: scheme().publicKeyOf(masterKey) };
     },
     enrol: async (master, { subscribe, validity, isForwardOnly }, random) => {
       if (subscribe.length === 0) return { master, readerKey: undefined, writerKey: undefined };
@@ -36,8 +35,8 @@ export function kpAbeSuite<P, Q, T>(
         anyOf(generationAttributes(master.generation, isForwardOnly).map(attributePolicy)),
         anyOf(timeCover(validity).map(attributePolicy)),
       ]);
-      const id = scheme.parsePublicKey(master.parameters).id;
-      const readerKey = scheme.issueKey(scalarFromBytes(master.secret), id, policy, randomCoins(random));
+      const id = scheme().parsePublicKey(master.parameters).id;
+      const readerKey = scheme().issueKey(scalarFromBytes(master.secret), id, policy, randomCoins(random));
       return { master, readerKey, writerKey: undefined };
     },
     rotate: async (master) => ({ ...master, generation: master.generation + 1 }),

@@ -1,4 +1,4 @@
-import { createNobleGroup } from "../pairing/noble-group.js";
+import { createNobleGroup, type NobleGroup } from "../pairing/noble-group.js";
 import type { PairingGroup } from "../pairing/pairing-group.js";
 import { cpAbeSuite } from "./cp-abe.js";
 import { hpkeSuite } from "./hpke.js";
@@ -25,10 +25,11 @@ export function createSuiteRegistry(suites: readonly Suite[]): SuiteRegistry {
  * const suites = createSuiteRegistry([...builtInSuites(await loadMclGroup()), mySuite]);
  */
 export function builtInSuites<P, Q, T>(group?: PairingGroup<P, Q, T>): Suite[] {
-  const noble = createNobleGroup();
+  let created: NobleGroup | undefined;
+  const noble = (): NobleGroup => (created ??= createNobleGroup());
   const abe =
     group === undefined
-      ? [kpAbeSuite(noble, noble), cpAbeSuite(noble, noble)]
+      ? [kpAbeSuite(noble(), noble), cpAbeSuite(noble(), noble)]
       : [kpAbeSuite(group, noble), cpAbeSuite(group, noble)];
   return [pskSuite(), pskTreeSuite(), hpkeSuite(), ...abe];
 }
