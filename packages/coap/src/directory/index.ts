@@ -1,5 +1,5 @@
 export { lookUpEndpoints, lookUpResources, type Lookup, parseLookup } from "./lookup.js";
-export { DEFAULT_LIFETIME_S, type Registrant, Registration } from "./registration.js";
+export { DEFAULT_LIFETIME_S, type Registrant, Registration, type RegistrationRecord } from "./registration.js";
 export {
   parseRegistration,
   parseUpdate,

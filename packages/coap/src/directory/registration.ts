@@ -16,6 +16,16 @@ export interface Registrant {
   readonly zone?: string;
 }
 
+/** All that makes a registration, to be kept and {@link ResourceDirectory.restore restored}. */
+export interface RegistrationRecord {
+  readonly id: string;
+  readonly parameters: RegistrationParameters;
+  readonly registrant: Registrant;
+  readonly links: readonly Link[];
+  /** Whether an update may bring it back after it expired. */
+  readonly isRetained: boolean;
+}
+
 /** Seconds that a registration lives when nothing is said (RFC 9176 5). */
 export const DEFAULT_LIFETIME_S = 90_000;
 
@@ -49,6 +59,20 @@ export class Registration {
     this.registrant = registrant;
     this.#location = location;
     this.#base = parameters.base ?? registrant.source ?? "";
+  }
+
+  /** What it can be restored from. */
+  get record(): RegistrationRecord {
+    const { id, ep, d, registrant, isRetained } = this;
+    const base = this.#isBaseExplicit ? this.#base : undefined;
+    const attributes = [...this.#attributes].flatMap(([name, values]) => values.map((value) => [name, value] as const));
+    return {
+      id,
+      parameters: { ep, d, lt: this.lifetimeS, base, attributes },
+      registrant,
+      links: this.#links,
+      isRetained,
+    };
   }
 
   /** The URI that its links are relative to. */

@@ -2,7 +2,7 @@ import { DeadlineQueue, type Instant, type Machine } from "@isthmus/machine";
 import { Code } from "../codec/codes.js";
 import type { Link } from "../media/link-format.js";
 import { CoapError } from "../server/coap-error.js";
-import { type Registrant, Registration } from "./registration.js";
+import { type Registrant, Registration, type RegistrationRecord } from "./registration.js";
 import type { RegistrationParameters, UpdateParameters } from "./registration-parameters.js";
 
 /** The bounds and ways of a directory. */
@@ -106,6 +106,25 @@ export class ResourceDirectory implements Machine {
     return registration;
   }
 
+  /**
+   * Puts back what was kept from an earlier run, under the location that its endpoint knows. Listeners are told.
+   *
+   * @throws RangeError when the id is not one that a directory gives, or taken.
+   */
+  restore(record: RegistrationRecord, expiresAt: Instant): Registration {
+    const { id, parameters, registrant, links, isRetained } = record;
+    if (!/^[1-9]\d{0,14}$/.test(id) || this.#registrationById.has(id))
+      throw new RangeError(`the id "${id}" cannot be used`);
+    const registration = this.#insert(id, parameters, registrant);
+    this.#nextId = Math.max(this.#nextId, Number(id) + 1);
+    registration.replace(parameters, registrant, links);
+    registration.isRetained = isRetained;
+    registration.expiresAt = expiresAt;
+    registration.timer = this.#deadlines.add(registration, expiresAt);
+    for (const listener of this.#listeners) listener.handleRegistered(registration);
+    return registration;
+  }
+
   /** Renews a registration, and changes what `parameters` name. @throws CoapError with 4.04 when there is none. */
   update(now: Instant, id: string, parameters: UpdateParameters, registrant: Registrant): void {
     const registration = this.#get(id);
@@ -143,7 +162,10 @@ export class ResourceDirectory implements Machine {
     if (this.size >= maxRegistrations) {
       throw new CoapError(Code.SERVICE_UNAVAILABLE, "the directory is full", { maxAge: 600 });
     }
-    const id = String(this.#nextId++);
+    return this.#insert(String(this.#nextId++), parameters, registrant);
+  }
+
+  #insert(id: string, parameters: RegistrationParameters, registrant: Registrant): Registration {
     const registration = new Registration(id, `${this.path}/${id}`, parameters, registrant);
     this.#registrationById.set(id, registration);
     this.#idByName.set(nameKey(parameters.ep, parameters.d), id);

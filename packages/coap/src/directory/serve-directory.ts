@@ -10,6 +10,7 @@ import { changed, created, type Reply } from "../server/reply.js";
 import type { Resource } from "../server/resource.js";
 import type { CoapServer } from "../server/server.js";
 import type { ServerRequest } from "../server/server-request.js";
+import { UriQuery } from "../server/uri-query.js";
 import { WELL_KNOWN_CORE } from "../server/well-known-core.js";
 import { clockNow } from "../transport/clock.js";
 import { WakeTimer } from "../transport/wake-timer.js";
@@ -18,8 +19,15 @@ import type { Registrant, Registration } from "./registration.js";
 import { parseRegistration, parseUpdate } from "./registration-parameters.js";
 import type { DirectoryListener, ResourceDirectory } from "./resource-directory.js";
 
-/** What a registrant wants to do to a registration: `undefined` when there is none of that name yet. */
-export type DirectoryPolicy = (registration: Registration | undefined, request: ServerRequest) => boolean;
+/**
+ * Whether a registrant may do what it wants to: to `registration`, or to register `ep` when there is none of that name yet.
+ * It may throw a CoapError that says more.
+ */
+export type DirectoryPolicy = (
+  registration: Registration | undefined,
+  request: ServerRequest,
+  ep: string,
+) => boolean | Promise<boolean>;
 
 /** How a directory is served. */
 export interface ServeDirectoryOptions {
@@ -29,6 +37,8 @@ export interface ServeDirectoryOptions {
   readonly scheme?: string;
   /** Who may register, update and remove what. Default: anybody anything, as for a network that is trusted. */
   readonly allow?: DirectoryPolicy;
+  /** Arguments of queries that are the policy's business, as `token`: they do not become attributes of the endpoint. */
+  readonly policyArguments?: readonly string[];
   /**
    * Gets the links of `/.well-known/core` of the server at `base`, for simple registration (RFC 9176 5.1): by the `discover`
    * of a client on the very transport that requests come in on. Default: simple registration is answered 5.01.
@@ -114,9 +124,9 @@ class DirectoryService implements ServedDirectory, DirectoryListener {
     this.#server.resource(directory.path, {
       attributes: { rt: "core.rd", ct: Format.LINKS },
       accepts: [Format.LINKS],
-      post: (request) => {
-        const parameters = parseRegistration(request.query);
-        this.#check(directory.findByName(parameters.ep, parameters.d), request);
+      post: async (request) => {
+        const parameters = parseRegistration(this.#queryOf(request));
+        await this.#check(directory.findByName(parameters.ep, parameters.d), request, parameters.ep);
         const registrant = this.#registrantOf(request.peer);
         const registration = directory.register(this.#now(), parameters, registrant, linksOf(request));
         // RFC 9176 5: the same location as before when the name is known.
@@ -126,15 +136,16 @@ class DirectoryService implements ServedDirectory, DirectoryListener {
     this.#server.resource(`${directory.path}/:id`, {
       // RFC 9176 5.3.3 leaves reading to others; this shows what was registered.
       get: ({ params }) => links(find(directory, idOf(params)).links),
-      post: (request) => {
+      post: async (request) => {
         const id = idOf(request.params);
         if (request.payload.length > 0) throw new CoapError(Code.BAD_REQUEST, "an update has no payload");
-        this.#check(find(directory, id), request);
-        directory.update(this.#now(), id, parseUpdate(request.query), this.#registrantOf(request.peer));
+        const parameters = parseUpdate(this.#queryOf(request));
+        await this.#check(find(directory, id), request);
+        directory.update(this.#now(), id, parameters, this.#registrantOf(request.peer));
       },
-      delete: (request) => {
+      delete: async (request) => {
         const id = idOf(request.params);
-        this.#check(find(directory, id), request);
+        await this.#check(find(directory, id), request);
         directory.remove(id);
       },
     });
@@ -149,9 +160,9 @@ class DirectoryService implements ServedDirectory, DirectoryListener {
     const { discover } = this.#options;
     if (this.#isClosed) throw new CoapError(Code.METHOD_NOT_ALLOWED);
     if (discover === undefined) throw new CoapError(Code.NOT_IMPLEMENTED, "simple registration is not offered");
-    const parameters = parseRegistration(request.query);
+    const parameters = parseRegistration(this.#queryOf(request));
     if (parameters.base !== undefined) throw new CoapError(Code.BAD_REQUEST, "simple registration has no base");
-    this.#check(this.#directory.findByName(parameters.ep, parameters.d), request);
+    await this.#check(this.#directory.findByName(parameters.ep, parameters.d), request, parameters.ep);
     const registrant = this.#registrantOf(request.peer);
     // RFC 9176 5.1: not over a connection, which would need a base.
     if (registrant.source === undefined)
@@ -160,7 +171,7 @@ class DirectoryService implements ServedDirectory, DirectoryListener {
       throw new CoapError(Code.BAD_GATEWAY, "the endpoint does not show its links", { cause });
     });
     // Somebody else may have taken the name meanwhile.
-    this.#check(this.#directory.findByName(parameters.ep, parameters.d), request);
+    await this.#check(this.#directory.findByName(parameters.ep, parameters.d), request, parameters.ep);
     this.#directory.register(this.#now(), parameters, registrant, items, false);
     return changed();
   }
@@ -184,8 +195,17 @@ class DirectoryService implements ServedDirectory, DirectoryListener {
     ];
   }
 
-  #check(registration: Registration | undefined, request: ServerRequest): void {
-    if (this.#options.allow?.(registration, request) ?? true) return;
+  #queryOf({ query }: ServerRequest): UriQuery {
+    const { policyArguments = [] } = this.#options;
+    return new UriQuery(query.arguments.filter((argument) => !policyArguments.includes(argument.split("=")[0] ?? "")));
+  }
+
+  async #check(
+    registration: Registration | undefined,
+    request: ServerRequest,
+    ep = registration?.ep ?? "",
+  ): Promise<void> {
+    if ((await this.#options.allow?.(registration, request, ep)) ?? true) return;
     throw new CoapError(Code.FORBIDDEN, "this endpoint is registered by another");
   }
 

@@ -451,3 +451,48 @@ describe("the directory as a machine", () => {
     );
   });
 });
+
+describe("a directory that was kept", () => {
+  it("is restored with the same locations, what each endpoint has said, and what is left of the lifetimes", async () => {
+    const before = new DirectoryBench();
+    await before.register("ep=gone&lt=60", "</x>");
+    const location = await before.register("ep=a&d=hall&lt=600&et=sensor&base=coap://a", '</temp>;rt="t"');
+    await before.ask("/rd/1", { method: "DELETE" });
+    const registration = before.directory.findByName("a", "hall");
+    if (registration === undefined) throw new Error("not registered");
+    const record = structuredClone(registration.record);
+
+    const after = new DirectoryBench();
+    const seen: string[] = [];
+    after.directory.addListener({
+      handleRegistered: ({ ep }) => seen.push(ep),
+      handleGone: ({ ep }) => seen.push(`-${ep}`),
+    });
+    after.directory.restore(record, after.network.now + 50_000);
+    const [lookUp, was] = await Promise.all([after, before].map((bench) => bench.ask("/rd-lookup/res?et=sensor")));
+    expect(lookUp?.text()).toBe(was?.text());
+    expect((await after.ask(`${location}?lt=100`, { method: "POST" })).status).toBe("2.04");
+    expect(await after.register("ep=next", "</y>")).toBe("/rd/3");
+    await after.pass(101_000);
+    expect(seen).toEqual(["a", "next", "-a"]);
+    expect(() => after.directory.restore(record, 50_000)).toThrow(RangeError);
+  });
+});
+
+describe("a policy", () => {
+  it("may take its time, and arguments of its own, which nobody else sees", async () => {
+    const bench = new DirectoryBench({
+      policyArguments: ["token"],
+      allow: async (_, { query }, ep) => {
+        await Promise.resolve();
+        return query.get("token") === `secret of ${ep}`;
+      },
+    });
+    const register = (query: string) => bench.ask(`/rd?${query}`, { method: "POST", body: "</x>", contentFormat: 40 });
+    expect((await register("ep=a&base=coap://a&token=no")).status).toBe("4.03");
+    expect((await register("ep=a&base=coap://a&token=secret%20of%20a")).status).toBe("2.01");
+    expect((await bench.ask("/rd-lookup/ep")).text()).not.toContain("secret");
+    expect((await bench.ask("/rd/1", { method: "DELETE" })).status).toBe("4.03");
+    expect((await bench.ask("/rd/1?token=secret%20of%20a", { method: "DELETE" })).status).toBe("2.02");
+  });
+});
