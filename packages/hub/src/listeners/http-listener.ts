@@ -4,11 +4,13 @@ import type { Transport } from "@isthmus/mqtt";
 import { WebSocketTransport } from "@isthmus/mqtt/transport-node";
 import type { WebSocketServer } from "ws";
 import { findMount, type HttpHandler, type HttpMount } from "./http-mount.js";
-import { isLoopback } from "./listener.js";
 import { type Peer, peerOf } from "./peer.js";
 import { openStreamListener, type StreamListener, type StreamListenerOptions } from "./stream-listener.js";
+import { isOriginAllowed } from "./web-origin.js";
 
 export interface HttpListenerOptions extends StreamListenerOptions {
+  /** See {@link HttpEntrance}. */
+  readonly name: string;
   /** The largest WebSocket message taken, in bytes. */
   readonly maximumMessageSize: number;
   /** Origins of web pages that may connect, beside pages of this host and of this machine. */
@@ -63,7 +65,7 @@ function createHttpServer(options: HttpListenerOptions, handleConnection: Connec
     const loading = handlerByMount.get(mount) ?? mount.load();
     handlerByMount.set(mount, loading);
     loading.then(
-      (handle) => handle(request, response),
+      (handle) => handle(request, response, options),
       (error: unknown) => response.destroy(error instanceof Error ? error : undefined),
     );
   });
@@ -72,10 +74,18 @@ function createHttpServer(options: HttpListenerOptions, handleConnection: Connec
   // Loaded with the first WebSocket.
   let loading: Promise<WebSocketServer> | undefined;
   server.on("upgrade", (request, socket, head) => {
-    const problem = checkUpgrade(options, request);
+    const mount = findMount(options.mounts, pathOf(request));
+    const problem = checkUpgrade(options, request, mount);
     if (problem !== undefined) {
       options.handleRefusal(peerOf(request.socket).address, problem.label, problem.reason);
       refuseUpgrade(socket, problem);
+      return;
+    }
+    if (mount?.loadUpgrade !== undefined) {
+      mount.loadUpgrade().then(
+        (handle) => handle(request, socket, head, options),
+        () => socket.destroy(),
+      );
       return;
     }
     loading ??= createWebSocketServer(options.maximumMessageSize);
@@ -119,34 +129,21 @@ interface Problem {
   readonly reason: string;
 }
 
-function checkUpgrade(options: HttpListenerOptions, request: IncomingMessage): Problem | undefined {
+function checkUpgrade(
+  options: HttpListenerOptions,
+  request: IncomingMessage,
+  mount: HttpMount | undefined,
+): Problem | undefined {
   const pathname = pathOf(request);
-  if (pathname !== WEB_SOCKET_PATH) {
-    return {
-      label: "wrong-path",
-      status: "404 Not Found",
-      reason: `no WebSocket at ${pathname}: MQTT is at ${WEB_SOCKET_PATH}`,
-    };
+  if (pathname !== WEB_SOCKET_PATH && mount?.loadUpgrade === undefined) {
+    const reason = `no WebSocket at ${pathname}: MQTT is at ${WEB_SOCKET_PATH}`;
+    return { label: "wrong-path", status: "404 Not Found", reason };
   }
   const { origin } = request.headers;
   if (origin !== undefined && !isOriginAllowed(options, request, origin)) {
     return { label: "origin-not-allowed", status: "403 Forbidden", reason: `web pages of ${origin} may not connect` };
   }
   return undefined;
-}
-
-/**
- * Any page in a browser can open a WebSocket to this machine; only those of its own are let in unasked.
- *
- * A page of the host that the request names is let in only where other machines can be meant: on a loopback address it
- * is a stranger's, whose host name was pointed here.
- */
-function isOriginAllowed(options: HttpListenerOptions, request: IncomingMessage, origin: string): boolean {
-  if (options.allowedOrigins.includes(origin) || options.allowedOrigins.includes("*")) return true;
-  if (!URL.canParse(origin)) return false;
-  const { host, hostname } = new URL(origin);
-  if (["localhost", "127.0.0.1", "[::1]"].includes(hostname)) return true;
-  return !isLoopback(options.host) && host === request.headers.host;
 }
 
 function refuseUpgrade(socket: Duplex, { status, reason }: Problem): void {

@@ -1,7 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { WebOriginPolicy } from "./web-origin.js";
+
+/** The listener that a request came in by. */
+export interface HttpEntrance extends WebOriginPolicy {
+  /** See {@link Credentials.listener}. */
+  readonly name: string;
+}
 
 /** Answers a request. It must not throw, and whatever it starts must end with the response. */
-export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => void;
+export type HttpHandler = (request: IncomingMessage, response: ServerResponse, entrance: HttpEntrance) => void;
+
+/** Takes over the connection of a request for a WebSocket. It must not throw. */
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer, entrance: HttpEntrance) => void;
 
 /** What the HTTP listener serves beside MQTT over WebSocket: a path with all that is below. */
 export interface HttpMount {
@@ -9,6 +20,8 @@ export interface HttpMount {
   readonly path: string;
   /** Called with the first request: a hub whose HTTP door nobody uses need not load what serves it. */
   load(): Promise<HttpHandler>;
+  /** What takes WebSockets, from pages that may open them. Default: nothing, they are refused. */
+  loadUpgrade?(): Promise<UpgradeHandler>;
 }
 
 /** The mount for `pathname`, the longest path first. */

@@ -89,7 +89,7 @@ export class ListenerSet {
         const isReady = (): boolean => owner.isReady();
         const allowedOrigins = listener.allowedOrigins ?? [];
         return openHttpListener(
-          { ...options, maximumMessageSize, mounts, describe, isReady, allowedOrigins },
+          { ...options, name, maximumMessageSize, mounts, describe, isReady, allowedOrigins },
           (transport, peer) => owner.handleConnection(transport, name, peer),
         );
       }
