@@ -18,6 +18,9 @@ export { announce } from "./client/announce.js";
 export { AuthorityService, type AuthorityServiceOptions, type RequestOutcome } from "./client/authority-service.js";
 export { type AskOptions, enrolOver, renewOver } from "./client/enrolment-client.js";
 export { fromMqttJs, type MqttJsClient } from "./client/mqttjs.js";
+export { MessageOpener, type OpenedMessage, type OpeningOptions } from "./client/message-opener.js";
+export { MessageSealer, type SealingOptions, type SealOptions } from "./client/message-sealer.js";
+export { brokerWrapStore, type WrapStore } from "./client/wrap-store.js";
 export type {
   PlainClient,
   PlainMessage,

@@ -1,35 +1,15 @@
-import { decodeUtf8, encodeUtf8, toHex } from "@isthmus/bytes";
+import { encodeUtf8 } from "@isthmus/bytes";
 import { answerTopic, bundleTopic } from "../authority/exchange-topics.js";
-import type { Certificate } from "../authority/certificate.js";
-import type { Membership } from "../authority/membership.js";
-import type { ContentKey } from "../envelope/content-key.js";
 import { CoseError } from "../envelope/cose-parameters.js";
-import { type CryptoBackend, nobleCrypto } from "../envelope/crypto-backend.js";
 import { OpenError, type OpenFailure } from "../envelope/open-error.js";
-import { Opener, type OpenerOptions } from "../envelope/opener.js";
-import { Sealer, type SealerOptions } from "../envelope/sealer.js";
-import { type RandomBytes, secureRandomBytes } from "../random.js";
-import type { SuiteRegistry } from "../suites/registry.js";
+import { MessageOpener, type OpenedMessage, type OpeningOptions } from "./message-opener.js";
+import { MessageSealer, type SealingOptions, type SealOptions } from "./message-sealer.js";
 import type { PlainClient, PlainMessage, PlainSubscription, QoS } from "./plain-client.js";
 import { SecureSubscription } from "./secure-subscription.js";
-import { WrapFetcher } from "./wrap-fetcher.js";
-import { WrapPublisher } from "./wrap-publisher.js";
+import { brokerWrapStore } from "./wrap-store.js";
 
 /** How to secure a client. */
-export interface SecureOptions {
-  /** Who this device is and what the authority gave it. */
-  readonly membership: Membership;
-  readonly suites: SuiteRegistry;
-  /** The suite to publish with. Default `kp-abe`. What comes in may be of any suite of the registry. */
-  readonly suite?: string;
-  /** Default in plain TypeScript; `nodeCrypto` of `@isthmus/smqtt/node` is much faster. */
-  readonly crypto?: CryptoBackend;
-  /** Default the platform's. */
-  readonly random?: RandomBytes;
-  /** Wall clock, Unix seconds. Default the system's. */
-  readonly now?: () => number;
-  /** Which messages bring their wrap along, some 1 KB: those to be retained (default), all, or none. */
-  readonly inlineWrap?: "retained" | "always" | "never";
+export interface SecureOptions extends SealingOptions, OpeningOptions {
   /** How long to wait for the wrap of a message that brought none. Default 10,000. */
   readonly wrapTimeoutMs?: number;
   /** Bytes of messages of one subscription that may wait for their wraps; more are dropped. Default 4 MiB. */
@@ -40,49 +20,23 @@ export interface SecureOptions {
   readonly onMembershipChanged?: () => void;
   /** Hears of every message that did not open, and why. For logs: nothing of it may go back to whoever sent it. */
   readonly onRefused?: (failure: OpenFailure, topic: string) => void;
-  readonly sealing?: Pick<SealerOptions, "algorithm" | "countersign" | "epochSeconds" | "messageLimit">;
-  readonly opening?: Pick<
-    OpenerOptions,
-    | "clockSkewSeconds"
-    | "lateSeconds"
-    | "maxKeys"
-    | "replayWindow"
-    | "maxWrapBytes"
-    | "unwrapBurst"
-    | "unwrapsPerSecond"
-  >;
 }
 
 /** How to publish a message sealed. */
-export interface SecurePublishOptions {
+export interface SecurePublishOptions extends SealOptions {
   readonly qos?: QoS;
-  readonly retain?: boolean;
-  /** Who may read, in the policy language; `cp-abe` needs it. */
-  readonly policy?: string;
-  /** Of the payload; authenticated, and readable by anyone. */
-  readonly contentType?: string;
 }
 
 /** A message that was opened. */
-export interface SecureMessage {
+export interface SecureMessage extends OpenedMessage {
   readonly topic: string;
-  readonly payload: Uint8Array;
-  readonly contentType: string | undefined;
   readonly retain: boolean;
   readonly qos: QoS;
-  /** Who sealed it, by the authority's word. */
-  readonly publisher: Certificate;
-  /** Unix seconds: when the epoch began in which it was sealed. */
-  readonly epoch: number;
-  /** Whether the publisher signed this very message. */
-  readonly isCountersigned: boolean;
   /** The message as the client below gave it: its payload is the envelope. */
   readonly sealed: PlainMessage;
-  /** The payload as text. @throws Utf8Error. */
-  text(): string;
 }
 
-const DEFAULTS = { suite: "kp-abe", wrapTimeoutMs: 10_000, pendingLimitBytes: 4 * 1024 * 1024, keepSeconds: 86_400 };
+const DEFAULTS = { wrapTimeoutMs: 10_000, pendingLimitBytes: 4 * 1024 * 1024 };
 
 /**
  * Seals what a client publishes and opens what it receives.
@@ -101,11 +55,8 @@ export function secure(client: PlainClient, options: SecureOptions): SecureClien
 export class SecureClient {
   readonly #client: PlainClient;
   readonly #options: SecureOptions;
-  readonly #now: () => number;
-  readonly #sealer: Sealer;
-  readonly #opener: Opener;
-  readonly #wraps: WrapPublisher;
-  readonly #fetcher: WrapFetcher;
+  readonly #sealer: MessageSealer;
+  readonly #opener: MessageOpener;
   readonly #subscriptions = new Set<SecureSubscription>();
   #following: Promise<PlainSubscription> | undefined;
   /** Whether nothing is left to do before a message can be published. */
@@ -114,33 +65,15 @@ export class SecureClient {
   readonly #turnByTopic = new Map<string, Promise<void>>();
 
   constructor(client: PlainClient, options: SecureOptions) {
-    const { membership, suites, suite = DEFAULTS.suite, crypto = nobleCrypto } = options;
-    const chosen = suites.get(suite);
-    if (chosen === undefined) throw new RangeError(`no suite "${suite}"; there are ${[...suites.keys()].join(", ")}`);
     this.#client = client;
     this.#options = options;
-    this.#now = options.now ?? (() => Date.now() / 1000);
-    this.#sealer = new Sealer({
-      ...options.sealing,
-      suite: chosen,
-      publisher: () => membership.publisher(suite),
-      certificate: () => ({ certificate: membership.certificate, bytes: membership.certificateBytes }),
-      signingSecret: membership.identity.signingSecret,
-      crypto,
-      random: options.random ?? secureRandomBytes,
+    const wraps = brokerWrapStore(client, options.wrapTimeoutMs ?? DEFAULTS.wrapTimeoutMs);
+    const { lateSeconds } = options.opening ?? {};
+    this.#sealer = new MessageSealer(wraps, {
+      ...options,
+      ...(lateSeconds !== undefined && options.keepWrapSeconds === undefined && { keepWrapSeconds: lateSeconds }),
     });
-    this.#opener = new Opener({
-      ...options.opening,
-      suites,
-      reader: (name) => membership.reader(name),
-      authorityKey: membership.authorityKey,
-      revoked: () => membership.revoked,
-      crypto,
-    });
-    const keepSeconds = options.opening?.lateSeconds ?? DEFAULTS.keepSeconds;
-    this.#wraps = new WrapPublisher(client, membership.certificate.id, this.#now, keepSeconds);
-    const timeoutMs = options.wrapTimeoutMs ?? DEFAULTS.wrapTimeoutMs;
-    this.#fetcher = new WrapFetcher(client, this.#opener, this.#now, timeoutMs);
+    this.#opener = new MessageOpener(wraps, options);
   }
 
   /**
@@ -151,13 +84,11 @@ export class SecureClient {
    * @throws WrapError when nobody could be given the key, or the certificate does not permit the topic.
    */
   async publish(topic: string, payload: string | Uint8Array, options: SecurePublishOptions = {}): Promise<unknown> {
-    const { qos = 0, retain = false, policy } = options;
     const bytes = typeof payload === "string" ? encodeUtf8(payload) : payload;
     const waiting = this.#turnByTopic.get(topic);
     if (waiting === undefined && this.#isFollowing) {
-      if (retain && bytes.length === 0) return this.#client.publish(topic, bytes, { qos, retain });
-      const key = this.#sealer.current(topic, policy, this.#now());
-      if (key !== undefined && this.#wraps.isPublished(key)) return this.#send(key, topic, bytes, options);
+      const message = messageOf(bytes, options) ?? this.#sealer.sealNow(topic, bytes, options);
+      if (message !== undefined) return this.#client.publish(topic, message, deliveryOf(options));
     }
     return this.#publishInTurn(waiting ?? Promise.resolve(), topic, bytes, options);
   }
@@ -170,14 +101,10 @@ export class SecureClient {
     options: SecurePublishOptions,
   ): Promise<unknown> {
     const turn = waiting.then(async () => {
-      const { qos = 0, retain = false, policy } = options;
       await this.#follow();
-      if (retain && bytes.length === 0) return { sent: this.#client.publish(topic, bytes, { qos, retain }) };
-      const now = this.#now();
-      const key = this.#sealer.current(topic, policy, now) ?? (await this.#sealer.obtain(topic, policy, now));
-      if (!this.#wraps.isPublished(key)) await this.#wraps.publish(key);
+      const message = messageOf(bytes, options) ?? (await this.#sealer.seal(topic, bytes, options));
       // Sent, not acknowledged: the next one need not wait for that.
-      return { sent: this.#send(key, topic, bytes, options) };
+      return { sent: this.#client.publish(topic, message, deliveryOf(options)) };
     });
     const settled = turn.then(
       () => undefined,
@@ -193,19 +120,6 @@ export class SecureClient {
     }
   }
 
-  #send(
-    key: ContentKey,
-    topic: string,
-    bytes: Uint8Array,
-    { qos = 0, retain = false, contentType }: SecurePublishOptions,
-  ): Promise<unknown> {
-    const { inlineWrap = "retained" } = this.#options;
-    const isInline = inlineWrap === "always" || (inlineWrap === "retained" && retain);
-    const isPlain = !retain && !isInline && contentType === undefined;
-    const extras = isPlain ? undefined : { contentType, isRetained: retain, inlineWrap: isInline };
-    return this.#client.publish(topic, key.seal(topic, bytes, extras), { qos, retain });
-  }
-
   /** Subscribes: the messages that open come out, the others are left out and told to `onRefused`. */
   async subscribe(
     filters: string | readonly string[],
@@ -215,11 +129,8 @@ export class SecureClient {
     const { pendingLimitBytes = DEFAULTS.pendingLimitBytes, onRefused } = this.#options;
     const subscription = new SecureSubscription(await this.#client.subscribe(filters, { qos }), {
       open: (message) => this.#open(message),
-      fetchKey: async ({ payload }) => {
-        const { keyId, inlineWrap } = this.#opener.inspect(payload);
-        return this.#fetcher.fetch(keyId, inlineWrap);
-      },
-      keyOf: ({ payload }) => toHex(this.#opener.inspect(payload).keyId),
+      fetchKey: async ({ payload }) => this.#opener.fetchKey(payload),
+      keyOf: ({ payload }) => this.#opener.keyOf(payload),
       onRefused: (failure, topic) => onRefused?.(failure, topic),
       pendingLimitBytes,
     });
@@ -231,14 +142,13 @@ export class SecureClient {
   /** Ends the subscriptions made here. The client itself stays as it is. */
   async close(): Promise<void> {
     await Promise.all([...this.#subscriptions].map(async (subscription) => subscription.close()));
-    await this.#wraps.close();
+    await this.#sealer.close();
     await (await this.#following)?.close();
   }
 
   #open(message: PlainMessage): SecureMessage {
     const { topic, payload, retain, qos } = message;
-    const opened = this.#opener.open(topic, payload, retain, this.#now());
-    return { ...opened, topic, retain, qos, sealed: message, text: () => decodeUtf8(opened.payload) };
+    return { ...this.#opener.openNow(topic, payload, retain), topic, retain, qos, sealed: message };
   }
 
   /** Subscribes, once, to what the authority has to say. */
@@ -266,7 +176,7 @@ export class SecureClient {
           const isBundle = topic === bundleTopic(membership.authorityKey);
           const isNews = isBundle ? membership.update(payload) : await membership.renew(payload);
           if (!isNews) continue;
-          this.#fetcher.retry();
+          this.#opener.retry();
           this.#options.onMembershipChanged?.();
         } catch (cause) {
           // Anyone may write to these topics; only what the authority signed counts.
@@ -277,4 +187,13 @@ export class SecureClient {
       // The connection is gone for good; publish and subscribe will say so.
     }
   }
+}
+
+/** What goes out as it is: an empty retained message clears the topic's. */
+function messageOf(bytes: Uint8Array, { retain = false }: SecurePublishOptions): Uint8Array | undefined {
+  return retain && bytes.length === 0 ? bytes : undefined;
+}
+
+function deliveryOf({ qos = 0, retain = false }: SecurePublishOptions): { qos: QoS; retain: boolean } {
+  return { qos, retain };
 }

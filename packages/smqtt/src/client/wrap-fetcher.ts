@@ -2,26 +2,24 @@ import { toHex } from "@isthmus/bytes";
 import { OpenError, type OpenFailure } from "../envelope/open-error.js";
 import type { Opener } from "../envelope/opener.js";
 import { wrapTopic } from "../envelope/key-id.js";
-import type { PlainClient } from "./plain-client.js";
+import type { WrapStore } from "./wrap-store.js";
 
 /** Failures remembered, so that a stream of messages that are not for us costs one fetch and not one each. */
 const MAX_REFUSED_KEYS = 1024;
 const REFUSED_SECONDS = 60;
 
-/** Gets the wraps of keys that are not known yet: from the broker, where publishers retain them. */
+/** Gets the wraps of keys that are not known yet, from where publishers retain them. */
 export class WrapFetcher {
-  readonly #client: PlainClient;
+  readonly #store: WrapStore;
   readonly #opener: Opener;
   readonly #now: () => number;
-  readonly #timeoutMs: number;
   readonly #fetchByKey = new Map<string, Promise<OpenFailure | undefined>>();
   readonly #refusedByKey = new Map<string, { readonly failure: OpenFailure; readonly until: number }>();
 
-  constructor(client: PlainClient, opener: Opener, now: () => number, timeoutMs: number) {
-    this.#client = client;
+  constructor(store: WrapStore, opener: Opener, now: () => number) {
+    this.#store = store;
     this.#opener = opener;
     this.#now = now;
-    this.#timeoutMs = timeoutMs;
   }
 
   /** Makes the opener know the key. @returns why it could not, or undefined when it does. */
@@ -40,7 +38,7 @@ export class WrapFetcher {
     inlineWrap: Uint8Array | undefined,
   ): Promise<OpenFailure | undefined> {
     try {
-      const wrap = inlineWrap ?? (await this.#receive(wrapTopic(keyId)));
+      const wrap = inlineWrap ?? (await this.#store.get(wrapTopic(keyId)));
       if (wrap === undefined) return this.#refuse(name, "unknown-key");
       await this.#opener.addWrap(wrap, this.#now());
       // A wrap of another key under this topic: somebody else's mischief.
@@ -50,19 +48,6 @@ export class WrapFetcher {
       return this.#refuse(name, cause.failure);
     } finally {
       this.#fetchByKey.delete(name);
-    }
-  }
-
-  /** The retained message of a topic; undefined when none comes in time. */
-  async #receive(topic: string): Promise<Uint8Array | undefined> {
-    const subscription = await this.#client.subscribe(topic, { qos: 1 });
-    const timer = setTimeout(() => void subscription.close(), this.#timeoutMs);
-    try {
-      for await (const { payload } of subscription) if (payload.length > 0) return payload;
-      return undefined;
-    } finally {
-      clearTimeout(timer);
-      await subscription.close();
     }
   }
 

@@ -4,11 +4,12 @@ import { CoseError } from "../envelope/cose-parameters.js";
 import { WRAP_TOPIC_PREFIX } from "../envelope/key-id.js";
 import { parseSign1 } from "../envelope/sign1.js";
 import { parseWrapPayload } from "../envelope/wrap-message.js";
-import type { PlainClient, PlainSubscription } from "./plain-client.js";
+import type { PlainSubscription } from "./plain-client.js";
+import type { WrapStore } from "./wrap-store.js";
 
 /** Publishes the wraps of a publisher's keys before their first message, and clears them when nobody needs them. */
 export class WrapPublisher {
-  readonly #client: PlainClient;
+  readonly #store: WrapStore;
   readonly #publisherId: Uint8Array;
   readonly #now: () => number;
   /** Seconds after its expiry that a wrap stays. */
@@ -17,10 +18,10 @@ export class WrapPublisher {
   readonly #published = new WeakSet<ContentKey>();
   /** Topic of each own wrap on the broker, to when its key expires. */
   readonly #expiresByTopic = new Map<string, number>();
-  #inventory: Promise<PlainSubscription> | undefined;
+  #inventory: Promise<PlainSubscription | undefined> | undefined;
 
-  constructor(client: PlainClient, publisherId: Uint8Array, now: () => number, keepSeconds: number) {
-    this.#client = client;
+  constructor(store: WrapStore, publisherId: Uint8Array, now: () => number, keepSeconds: number) {
+    this.#store = store;
     this.#publisherId = publisherId;
     this.#now = now;
     this.#keepSeconds = keepSeconds;
@@ -50,15 +51,15 @@ export class WrapPublisher {
 
   async #publishOnce(key: ContentKey): Promise<void> {
     this.#inventory ??= this.#takeInventory();
-    await this.#client.publish(key.wrapTopic, key.wrapMessage, { qos: 1, retain: true });
+    await this.#store.put(key.wrapTopic, key.wrapMessage);
     this.#expiresByTopic.set(key.wrapTopic, key.expires);
     await this.#clearExpired();
   }
 
   /** What earlier runs of this publisher left on the broker comes in here. */
-  async #takeInventory(): Promise<PlainSubscription> {
-    const subscription = await this.#client.subscribe(`${WRAP_TOPIC_PREFIX}/${toHex(this.#publisherId)}/+`, { qos: 1 });
-    void this.#note(subscription);
+  async #takeInventory(): Promise<PlainSubscription | undefined> {
+    const subscription = await this.#store.watch?.(`${WRAP_TOPIC_PREFIX}/${toHex(this.#publisherId)}/+`);
+    if (subscription !== undefined) void this.#note(subscription);
     return subscription;
   }
 
@@ -77,7 +78,7 @@ export class WrapPublisher {
     for (const [topic, expires] of this.#expiresByTopic) {
       if (expires + this.#keepSeconds >= this.#now()) continue;
       this.#expiresByTopic.delete(topic);
-      await this.#client.publish(topic, new Uint8Array(0), { qos: 1, retain: true });
+      await this.#store.put(topic, new Uint8Array(0));
     }
   }
 }
