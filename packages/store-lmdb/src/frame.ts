@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
-import { ByteReader, ByteWriter, fromHex, readUint32, toHex } from "@isthmus/bytes";
+import { ByteReader, fromHex, readUint32, toHex, writeUint16 } from "@isthmus/bytes";
 import type { StoreKey, TableName } from "@isthmus/exchange";
-import { writeKey } from "./store-key.js";
+import { encodeKey } from "./store-key.js";
 import { tableNumber } from "./table-numbers.js";
 
 /*
@@ -60,16 +60,103 @@ export interface Frame extends FrameHeader {
   readonly sizeBytes: number;
 }
 
-/** The bytes of a frame, whole sectors. @param capacity bytes that it is likely to take */
-export function encodeFrame(header: FrameHeader, writes: Iterable<Write>, capacity = 4096): Uint8Array {
-  const writer = new ByteWriter(capacity).uint32(MAGIC).uint32(0).uint32(0).append(fromHex(header.epoch));
-  writeUint64(writer, header.sequence);
-  writeUint64(writer, header.storedSequence);
-  for (const write of writes) appendWrite(writer, write);
-  const end = writer.length;
-  writer.append(new Uint8Array(paddingOf(end)));
-  writer.replaceUint32(LENGTH_AT, end - FRAME_HEADER_BYTES);
-  return writer.replaceUint32(CHECKSUM_AT, checksumOf(writer.view(), 0, end)).view();
+/** Puts writes together to a frame, as they come: nothing is kept of them but their bytes. */
+export class FrameWriter {
+  #bytes: Uint8Array;
+  #end = FRAME_HEADER_BYTES;
+  /** Where the last whole batch ends. */
+  #batchEnd = FRAME_HEADER_BYTES;
+
+  /** @param memory to write to, with room for more in it as need be */
+  constructor(memory: Uint8Array = new Uint8Array(4096)) {
+    this.#bytes = memory;
+  }
+
+  /** Whether there is anything that {@link seal} would take. */
+  get hasBatch(): boolean {
+    return this.#batchEnd > FRAME_HEADER_BYTES;
+  }
+
+  /** Where the next write will begin. */
+  get position(): number {
+    return this.#end;
+  }
+
+  append(table: TableName, key: StoreKey, value: Uint8Array | undefined): void {
+    // A lone surrogate or a number that is none throws here: nothing has changed then.
+    const keyBytes = encodeKey(key);
+    const length = 5 + keyBytes.length + (value === undefined ? 0 : 4 + value.length);
+    this.#reserve(length);
+    const bytes = this.#bytes;
+    let at = this.#end;
+    bytes[at] = tableNumber(table) | (value === undefined ? DELETE_FLAG : 0);
+    writeUint32(bytes, at + 1, keyBytes.length);
+    bytes.set(keyBytes, at + 5);
+    at += 5 + keyBytes.length;
+    if (value !== undefined) {
+      writeUint32(bytes, at, value.length);
+      bytes.set(value, at + 4);
+    }
+    this.#end += length;
+  }
+
+  /** What was appended so far is a whole batch. @returns false when there is nothing new in it. */
+  endBatch(): boolean {
+    const isNew = this.#batchEnd !== this.#end;
+    this.#batchEnd = this.#end;
+    return isNew;
+  }
+
+  /** The writes from `position` on, those of the open batch as well, as views that last until the next change. */
+  writesFrom(position: number): Iterable<StoredWrite> {
+    return readWrites(this.#bytes.subarray(position, this.#end));
+  }
+
+  /** Gives the open batch to `other`, behind what that has: what is left is to be sealed. */
+  moveOpenBatch(other: FrameWriter): void {
+    other.#appendBytes(this.#bytes.subarray(this.#batchEnd, this.#end));
+    this.#end = this.#batchEnd;
+  }
+
+  /** The frame of all that was appended, in whole sectors. */
+  seal(header: FrameHeader): Uint8Array {
+    const bodyEnd = this.#end;
+    this.#reserve(paddingOf(bodyEnd));
+    const bytes = this.#bytes;
+    bytes.fill(0, bodyEnd, bodyEnd + paddingOf(bodyEnd));
+    writeUint32(bytes, 0, MAGIC);
+    writeUint32(bytes, LENGTH_AT, bodyEnd - FRAME_HEADER_BYTES);
+    bytes.set(fromHex(header.epoch), LENGTH_AT + 4);
+    writeUint64(bytes, LENGTH_AT + 12, header.sequence);
+    writeUint64(bytes, LENGTH_AT + 20, header.storedSequence);
+    writeUint32(bytes, CHECKSUM_AT, checksumOf(bytes, 0, bodyEnd));
+    return bytes.subarray(0, bodyEnd + paddingOf(bodyEnd));
+  }
+
+  /** Its memory, for another writer to use; this one is not used any more. */
+  release(): Uint8Array {
+    return this.#bytes;
+  }
+
+  #appendBytes(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#end);
+    this.#end += bytes.length;
+  }
+
+  #reserve(count: number): void {
+    if (this.#end + count <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(this.#end + count, this.#bytes.length * 2));
+    larger.set(this.#bytes.subarray(0, this.#end));
+    this.#bytes = larger;
+  }
+}
+
+/** The bytes of a frame with one batch. */
+export function encodeFrame(header: FrameHeader, writes: Iterable<Write>): Uint8Array {
+  const writer = new FrameWriter();
+  for (const { table, key, value } of writes) writer.append(table, key, value);
+  return writer.seal(header);
 }
 
 /** The frame at `start` of `bytes`, as views on them; undefined when there is none that is whole. */
@@ -100,13 +187,6 @@ export function* readWrites(body: Uint8Array): Generator<StoredWrite, void, unde
   }
 }
 
-function appendWrite(writer: ByteWriter, { table, key, value }: Write): void {
-  const lengthAt = writer.uint8(tableNumber(table) | (value === undefined ? DELETE_FLAG : 0)).length;
-  writeKey(writer.uint32(0), key);
-  writer.replaceUint32(lengthAt, writer.length - lengthAt - 4);
-  if (value !== undefined) writer.uint32(value.length).append(value);
-}
-
 function checksumOf(bytes: Uint8Array, start: number, end: number): number {
   return crc32(bytes.subarray(start + LENGTH_AT, end));
 }
@@ -115,8 +195,14 @@ function paddingOf(length: number): number {
   return (SECTOR_BYTES - (length % SECTOR_BYTES)) % SECTOR_BYTES;
 }
 
-function writeUint64(writer: ByteWriter, value: number): void {
-  writer.uint32(Math.floor(value / 0x1_0000_0000)).uint32(value % 0x1_0000_0000);
+function writeUint64(bytes: Uint8Array, at: number, value: number): void {
+  writeUint32(bytes, at, Math.floor(value / 0x1_0000_0000));
+  writeUint32(bytes, at + 4, value >>> 0);
+}
+
+function writeUint32(bytes: Uint8Array, at: number, value: number): void {
+  writeUint16(bytes, at, value >>> 16);
+  writeUint16(bytes, at + 2, value & 0xffff);
 }
 
 function readUint64(reader: ByteReader): number {

@@ -1,5 +1,5 @@
 import type { Durability } from "@isthmus/exchange";
-import { encodeFrame, type Write } from "./frame.js";
+import type { FrameHeader } from "./frame.js";
 import type { JournalFile } from "./journal-file.js";
 
 export interface JournalOptions {
@@ -15,8 +15,8 @@ export interface JournalOptions {
   readonly handleFailure: (error: unknown) => void;
 }
 
-/** Files grow by this much: writing over what the file has is twice as fast as making it longer. */
-const GROWTH_BYTES = 1024 * 1024;
+/** Files grow to twice their size, and by this at least: writing over what a file has is twice as fast as making it longer. */
+const LEAST_BYTES = 1024 * 1024;
 /** A file may grow to this many times its size while the tables are behind; then writers wait. */
 const MOST_SEGMENTS = 4;
 
@@ -31,7 +31,6 @@ export class Journal {
   #position = 0;
   #sequence = 0;
   #storedSequence = 0;
-  #lastFrameBytes = 4096;
   /** Undefined when the other file is free. */
   #bringingUpToDate: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -46,21 +45,18 @@ export class Journal {
     return this.#sequence;
   }
 
-  /** Writes a frame; resolves once it is safe at the durability. To be called again only then. */
-  async append(writes: Iterable<Write>): Promise<void> {
+  /** Writes the frame that `seal` makes; resolves once it is safe at the durability. To be called again only then. */
+  async append(seal: (header: FrameHeader) => Uint8Array): Promise<void> {
     if (this.#position >= this.#options.segmentBytes) await this.#changeFiles();
-    const header = {
-      epoch: this.#options.epoch,
-      sequence: this.#sequence + 1,
-      storedSequence: this.#storedSequence,
-    };
-    const frame = encodeFrame(header, writes, this.#lastFrameBytes);
-    this.#lastFrameBytes = frame.length;
+    const { durability, epoch } = this.#options;
+    const sequence = this.#sequence + 1;
+    const frame = seal({ epoch, sequence, storedSequence: this.#storedSequence });
     await this.#write(frame);
     this.#position += frame.length;
-    this.#sequence = header.sequence;
-    if (this.#options.durability === "sync") await this.#sync();
-    else if (this.#options.durability === "interval") this.#armTimer();
+    this.#sequence = sequence;
+    // The files of a journal whose durability is `sync` are written through.
+    if (durability === "sync") this.#storedSequence = sequence;
+    else if (durability === "interval") this.#armTimer();
   }
 
   /** Waits for what is under way and releases the files. */
@@ -73,9 +69,12 @@ export class Journal {
   async #write(frame: Uint8Array): Promise<void> {
     const file = this.#files[this.#current];
     const end = this.#position + frame.length;
-    const isLonger = end > file.sizeBytes;
+    const { sizeBytes } = file;
     await file.write(frame, this.#position);
-    if (isLonger) await file.write(new Uint8Array(GROWTH_BYTES - (end % GROWTH_BYTES)), end);
+    if (end <= sizeBytes) return;
+    const doubled = Math.min(2 * sizeBytes, this.#options.segmentBytes);
+    const grown = Math.max(doubled, Math.ceil(end / LEAST_BYTES) * LEAST_BYTES);
+    if (grown > end) await file.write(new Uint8Array(grown - end), end);
   }
 
   async #sync(): Promise<void> {

@@ -1,12 +1,11 @@
 import { type Durability, type Store, StoreError, type StoreKey, type TableName } from "@isthmus/exchange";
 import { describeFiles } from "./describe-files.js";
-import { type Frame, readWrites, type Write } from "./frame.js";
+import { type Frame, FRAME_HEADER_BYTES, FrameWriter, readWrites, type StoredWrite } from "./frame.js";
 import type { Journal } from "./journal.js";
 import { mergedRange, type RangeSources } from "./merged-range.js";
-import { type BatchWrite, Overlay } from "./overlay.js";
+import { Overlay, type UncarriedWrites } from "./overlay.js";
 import { toStoreError } from "./store-failure.js";
-import { decodeKey, encodeKey, tableKeyOf } from "./store-key.js";
-import { tableOfNumber } from "./table-numbers.js";
+import { encodeKey, tableKeyOf } from "./store-key.js";
 import type { TableReader } from "./table-reader.js";
 
 /** What an {@link LmdbStore} works with. */
@@ -34,6 +33,9 @@ export interface JournalOwner {
   readonly handleFailure: (error: unknown) => void;
 }
 
+/** A frame up to this size leaves its memory to another one. */
+const MOST_KEPT_BYTES = 4 * 1024 * 1024;
+
 /**
  * A {@link Store} in a directory: tables in LMDB, and a journal before them.
  *
@@ -52,15 +54,15 @@ export class LmdbStore implements Store {
   readonly #sources: RangeSources & { tablesVersion: number };
   /** The sequence up to which the tables have what the journal had. */
   #applied = 0;
-  /** The number of the batch that is open. */
-  #batch = 1;
-  #openBatch: BatchWrite[] = [];
-  /** The batches that are committed and wait for their turn. */
-  #waiting: BatchWrite[] = [];
-  #whenWaitingIsStored = makeStored();
+  /** The batch that is open, behind those that are committed and wait for their turn. */
+  #gathering = new FrameWriter();
+  #whenGatheredIsStored = makeStored();
   /** What is being written to the journal. */
-  #underWay: BatchWrite[] = [];
+  #underWay: FrameWriter | undefined;
   #whenUnderWayIsStored: PromiseWithResolvers<void> | undefined;
+  /** The memory of a frame that was written, for the one after the next. */
+  #spare: Uint8Array | undefined;
+  readonly #uncarried: UncarriedWrites & { generation: number; position: number | undefined };
   #failure: StoreError | undefined;
   #isClosed = false;
   #closing: Promise<void> | undefined;
@@ -70,7 +72,13 @@ export class LmdbStore implements Store {
     this.format = parts.format;
     this.durability = parts.durability;
     this.#parts = parts;
-    this.#overlay = new Overlay(() => this.#readJournal());
+    this.#uncarried = {
+      generation: 0,
+      position: undefined,
+      readJournal: () => this.#readJournal(),
+      readNew: () => this.#readNew(),
+    };
+    this.#overlay = new Overlay(this.#uncarried);
     this.#sources = {
       overlay: this.#overlay,
       reader: parts.reader,
@@ -112,9 +120,9 @@ export class LmdbStore implements Store {
 
   commit(): Promise<void> | undefined {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (this.#openBatch.length > 0) this.#endBatch();
+    this.#endBatch();
     if (this.durability === "none") return undefined;
-    if (this.#waiting.length > 0) return this.#whenWaitingIsStored.promise;
+    if (this.#gathering.hasBatch) return this.#whenGatheredIsStored.promise;
     return this.#whenUnderWayIsStored?.promise;
   }
 
@@ -130,69 +138,82 @@ export class LmdbStore implements Store {
 
   #write(table: TableName, key: StoreKey, value: Uint8Array | undefined): void {
     this.#assertOpen();
-    const write = this.#overlay.set(table, key, value, this.#batch);
-    if (write !== undefined) this.#openBatch.push(write);
+    this.#gathering.append(table, key, value);
   }
 
   #endBatch(): void {
-    if (this.#waiting.length === 0) this.#waiting = this.#openBatch;
-    else for (const write of this.#openBatch) this.#waiting.push(write);
-    this.#openBatch = [];
-    this.#batch++;
-    if (this.#whenUnderWayIsStored === undefined) void this.#writeWaiting();
+    if (this.#gathering.endBatch() && this.#underWay === undefined) void this.#writeGathered();
   }
 
   /** One write to the journal after the other, each with all that has gathered. */
-  async #writeWaiting(): Promise<void> {
-    while (this.#waiting.length > 0 && this.#failure === undefined) {
-      const stored = this.#whenWaitingIsStored;
+  async #writeGathered(): Promise<void> {
+    while (this.#gathering.hasBatch && this.#failure === undefined) {
+      const stored = this.#whenGatheredIsStored;
+      const written = this.#gathering;
       this.#whenUnderWayIsStored = stored;
-      this.#underWay = lastWrites(this.#waiting, this.#batch);
-      this.#waiting = [];
-      this.#whenWaitingIsStored = makeStored();
+      this.#underWay = written;
+      this.#gathering = new FrameWriter(this.#spare);
+      this.#spare = undefined;
+      written.moveOpenBatch(this.#gathering);
+      this.#whenGatheredIsStored = makeStored();
       try {
         if (this.#journal.sequence === 0) this.#parts.begin();
-        await this.#journal.append(this.#underWay);
-        this.#overlay.handleWritten(this.#underWay);
+        this.#forgetReads();
+        await this.#journal.append((header) => written.seal(header));
+        this.#keepMemory(written.release());
         stored.resolve();
       } catch (error) {
         this.#fail(error);
       }
+      this.#underWay = undefined;
+      this.#forgetReads();
     }
-    this.#underWay = [];
     this.#whenUnderWayIsStored = undefined;
+  }
+
+  /** For the next frame but one, unless this one was out of the ordinary. */
+  #keepMemory(memory: Uint8Array): void {
+    if (memory.length <= MOST_KEPT_BYTES) this.#spare = memory;
+  }
+
+  /** What was read of the writes that are not in the tables is to be read anew. */
+  #forgetReads(): void {
+    this.#uncarried.generation++;
+    this.#uncarried.position = undefined;
   }
 
   async #bringUpToDate(sequence: number): Promise<void> {
     await this.#parts.carryOver(sequence);
     this.#applied = sequence;
     this.#parts.reader.refresh();
-    this.#overlay.handleCarriedOver();
+    this.#forgetReads();
     this.#sources.tablesVersion++;
   }
 
-  *#readJournal(): Generator<Write, void, undefined> {
+  *#readJournal(): Generator<StoredWrite, void, undefined> {
     if (this.#applied === this.#journal.sequence) return;
-    for (const { body } of this.#parts.readJournal(this.#applied, this.#journal.sequence)) {
-      for (const { tableNumber, keyBytes, value } of readWrites(body)) {
-        const table = tableOfNumber(tableNumber);
-        if (table !== undefined) yield { table, key: decodeKey(keyBytes), value };
-      }
-    }
+    for (const { body } of this.#parts.readJournal(this.#applied, this.#journal.sequence)) yield* readWrites(body);
+  }
+
+  *#readNew(): Generator<StoredWrite, void, undefined> {
+    const { position } = this.#uncarried;
+    this.#uncarried.position = this.#gathering.position;
+    if (position === undefined && this.#underWay !== undefined) yield* this.#underWay.writesFrom(FRAME_HEADER_BYTES);
+    yield* this.#gathering.writesFrom(position ?? FRAME_HEADER_BYTES);
   }
 
   /** Nothing is promised any more: what a disk has that fails once is not known. */
   #fail(error: unknown): void {
     this.#failure ??= toStoreError(error, this.directory);
     this.#whenUnderWayIsStored?.reject(this.#failure);
-    this.#whenWaitingIsStored.reject(this.#failure);
+    this.#whenGatheredIsStored.reject(this.#failure);
   }
 
   async #close(): Promise<void> {
-    if (this.#openBatch.length > 0) this.#endBatch();
+    this.#endBatch();
     this.#isClosed = true;
     try {
-      await (this.#waiting.length > 0 ? this.#whenWaitingIsStored : this.#whenUnderWayIsStored)?.promise;
+      await (this.#gathering.hasBatch ? this.#whenGatheredIsStored : this.#whenUnderWayIsStored)?.promise;
       await this.#journal.close();
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#journal.sequence > 0) await this.#parts.carryOver();
@@ -207,11 +228,6 @@ export class LmdbStore implements Store {
   #assertOpen(): void {
     if (this.#isClosed) throw new StoreError("the store is closed");
   }
-}
-
-/** The writes but those that a later one of them replaces; `openBatch` is none of theirs. */
-function lastWrites(writes: readonly BatchWrite[], openBatch: number): BatchWrite[] {
-  return writes.filter(({ next }) => next === undefined || next.batch >= openBatch);
 }
 
 /** A promise that nobody need wait for. */

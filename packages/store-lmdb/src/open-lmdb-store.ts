@@ -83,7 +83,7 @@ async function open(
   };
   try {
     const { epoch } = readClosedState(directory, reader) ?? (await keeper.prepare());
-    const files = openJournalFiles(directory);
+    const files = openJournalFiles(directory, durability === "sync");
     return new LmdbStore({
       directory,
       format: FORMAT,
@@ -135,9 +135,9 @@ function readEpoch(file: string): string | undefined {
   }
 }
 
-function openJournalFiles(directory: string): readonly [JournalFile, JournalFile] {
+function openJournalFiles(directory: string, isWrittenThrough: boolean): readonly [JournalFile, JournalFile] {
   const [first, second] = journalPaths(directory);
-  const files = [openJournalFile(first), openJournalFile(second)] as const;
+  const files = [openJournalFile(first, isWrittenThrough), openJournalFile(second, isWrittenThrough)] as const;
   syncDirectory(directory);
   return files;
 }

@@ -1,96 +1,72 @@
 import { type StoreKey, TABLES, type TableName } from "@isthmus/exchange";
-import type { Write } from "./frame.js";
+import type { StoredWrite, Write } from "./frame.js";
+import { decodeKey } from "./store-key.js";
+import { tableOfNumber } from "./table-numbers.js";
 
 type MapKey = string | number;
-type WritesByTable<W extends Write> = ReadonlyMap<TableName, Map<MapKey, W>>;
+type WritesByTable = ReadonlyMap<TableName, Map<MapKey, Write>>;
 
-/** A write, and the batch that it is of. */
-export interface BatchWrite extends Write {
-  readonly batch: number;
-  value: Uint8Array | undefined;
-  /** The write of the same record that came after it. */
-  next: BatchWrite | undefined;
+/** Where what is not in the tables yet can be read. */
+export interface UncarriedWrites {
+  /** Changes whenever something that was told before is told no longer, or elsewhere. */
+  readonly generation: number;
+  /** What the journal has and the tables have not, oldest first. */
+  readJournal(): Iterable<StoredWrite>;
+  /** What the journal has not: what came since the last call in this generation, oldest first. */
+  readNew(): Iterable<StoredWrite>;
 }
 
 /**
  * What was written and is not in the tables yet, so that reads see it: of each record the last write.
  *
- * What the journal has is not kept in memory as well. It is read back when somebody asks for a record, which a hub does
- * only while it starts.
+ * Nothing of it is kept while nobody reads, which a hub does only while it starts: a write is its bytes on their way to
+ * the journal, and is read back from there.
  */
 export class Overlay {
-  readonly #readJournal: () => Iterable<Write>;
-  readonly #unwritten: WritesByTable<BatchWrite> = emptyMaps();
-  /** What was read back; undefined when the journal has changed since. */
-  #journaled: WritesByTable<Write> | undefined;
+  readonly #source: UncarriedWrites;
+  #writes = emptyMaps();
+  #generation = -1;
 
-  /** @param readJournal what the journal has and the tables have not, oldest first. */
-  constructor(readJournal: () => Iterable<Write>) {
-    this.#readJournal = readJournal;
-  }
-
-  /**
-   * Notes a write.
-   *
-   * @returns undefined when it has gone into an earlier write of the same batch.
-   */
-  set(table: TableName, key: StoreKey, value: Uint8Array | undefined, batch: number): BatchWrite | undefined {
-    const writes = mapOf(this.#unwritten, table);
-    const mapKey = mapKeyOf(key);
-    const before = writes.get(mapKey);
-    if (before?.batch === batch) {
-      before.value = value;
-      return undefined;
-    }
-    const write = { table, key, value, batch, next: undefined };
-    if (before !== undefined) before.next = write;
-    writes.set(mapKey, write);
-    return write;
-  }
-
-  /** The journal has these writes now. */
-  handleWritten(written: Iterable<BatchWrite>): void {
-    for (const write of written) {
-      if (write.next === undefined) mapOf(this.#unwritten, write.table).delete(mapKeyOf(write.key));
-    }
-    this.#journaled = undefined;
-  }
-
-  /** The tables have what the journal had up to some frame. */
-  handleCarriedOver(): void {
-    this.#journaled = undefined;
+  constructor(source: UncarriedWrites) {
+    this.#source = source;
   }
 
   /** The last write of a record that the tables may not have yet. */
   get(table: TableName, key: StoreKey): Write | undefined {
-    const mapKey = mapKeyOf(key);
-    return mapOf(this.#unwritten, table).get(mapKey) ?? mapOf(this.#read(), table).get(mapKey);
+    return mapOf(this.#read(), table).get(mapKeyOf(key));
   }
 
   /** The keys of `table` that begin with `prefix`, in no order; those of removed records as well. */
   *keys(table: TableName, prefix: StoreKey): Generator<StoreKey, void, undefined> {
-    const unwritten = mapOf(this.#unwritten, table);
-    for (const [mapKey, { key }] of mapOf(this.#read(), table)) {
-      if (beginsWith(key, prefix) && !unwritten.has(mapKey)) yield key;
-    }
-    for (const { key } of unwritten.values()) if (beginsWith(key, prefix)) yield key;
+    for (const { key } of mapOf(this.#read(), table).values()) if (beginsWith(key, prefix)) yield key;
   }
 
-  #read(): WritesByTable<Write> {
-    if (this.#journaled !== undefined) return this.#journaled;
-    const journaled = emptyMaps<Write>();
-    for (const write of this.#readJournal()) mapOf(journaled, write.table).set(mapKeyOf(write.key), write);
-    this.#journaled = journaled;
-    return journaled;
+  #read(): WritesByTable {
+    if (this.#generation !== this.#source.generation) {
+      this.#generation = this.#source.generation;
+      this.#writes = emptyMaps();
+      this.#add(this.#source.readJournal());
+    }
+    this.#add(this.#source.readNew());
+    return this.#writes;
+  }
+
+  #add(writes: Iterable<StoredWrite>): void {
+    for (const { tableNumber, keyBytes, value } of writes) {
+      const table = tableOfNumber(tableNumber);
+      if (table === undefined) continue;
+      const key = decodeKey(keyBytes);
+      mapOf(this.#writes, table).set(mapKeyOf(key), { table, key, value: value?.slice() });
+    }
   }
 }
 
-function emptyMaps<W extends Write>(): WritesByTable<W> {
+function emptyMaps(): WritesByTable {
   return new Map(TABLES.map((table) => [table, new Map()]));
 }
 
 /** @throws RangeError when there is no such table. */
-function mapOf<W extends Write>(writesByTable: WritesByTable<W>, table: TableName): Map<MapKey, W> {
+function mapOf(writesByTable: WritesByTable, table: TableName): Map<MapKey, Write> {
   const writes = writesByTable.get(table);
   if (writes === undefined) throw new RangeError(`"${table}" is not a table`);
   return writes;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { byteAt, ByteReader, ByteWriter, concatBytes, decodeUtf8, encodeUtf8 } from "@isthmus/bytes";
+import { byteAt, ByteReader, concatBytes, decodeUtf8, encodeUtf8 } from "@isthmus/bytes";
 import type { StoreKey } from "@isthmus/exchange";
 
 /*
@@ -17,23 +17,38 @@ const TEXT_END = 0x00;
 /** Does not occur in UTF-8: behind it is the digest of a text that is too long for a table's key. */
 const DIGEST_MARK = 0xff;
 const DIGEST_BYTES = 32;
+const NO_BYTES = new Uint8Array(0);
 
 /** LMDB takes keys of up to 1,978 bytes: room for two long texts and two numbers. */
 const MAX_TABLE_KEY_BYTES = 1978;
 const KEPT_TEXT_BYTES = 900;
 
-/** Appends the bytes of `key`. @throws RangeError for a number that is not an integer from 0 to 2^53 - 1. */
-export function writeKey(writer: ByteWriter, key: StoreKey): void {
-  for (const part of key) {
-    if (typeof part === "number") writeNumber(writer, part);
-    else writer.uint8(TEXT_TAG).append(encodeUtf8(part)).uint8(TEXT_END);
-  }
-}
-
+/** @throws RangeError for a number that is not an integer from 0 to 2^53 - 1, Utf8Error for a text without a UTF-8 form. */
 export function encodeKey(key: StoreKey): Uint8Array {
-  const writer = new ByteWriter();
-  writeKey(writer, key);
-  return writer.view();
+  const texts: Uint8Array[] = [];
+  let length = 0;
+  for (const part of key) {
+    if (typeof part === "number") length += 1 + numberBytes(part);
+    else {
+      const text = encodeUtf8(part);
+      texts.push(text);
+      length += text.length + 2;
+    }
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  let nextText = 0;
+  for (const part of key) {
+    if (typeof part === "number") at = writeNumber(bytes, at, part);
+    else {
+      const text = texts[nextText++] ?? NO_BYTES;
+      bytes[at] = TEXT_TAG;
+      bytes.set(text, at + 1);
+      at += text.length + 2;
+      bytes[at - 1] = TEXT_END;
+    }
+  }
+  return bytes;
 }
 
 /** The inverse of {@link encodeKey}. @throws RangeError, ShortReadError or Utf8Error for bytes that are no key. */
@@ -79,13 +94,20 @@ export function endOfPrefix(prefix: Uint8Array): Uint8Array | undefined {
   return undefined;
 }
 
-function writeNumber(writer: ByteWriter, value: number): void {
+function numberBytes(value: number): number {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is not an integer from 0 to 2^53 - 1`);
   const high = Math.floor(value / 0x1_0000_0000);
+  return high > 0 ? 8 - (Math.clz32(high) >>> 3) : 4 - (Math.clz32(value >>> 0) >>> 3);
+}
+
+/** @returns where the next part begins. */
+function writeNumber(bytes: Uint8Array, at: number, value: number): number {
+  const count = numberBytes(value);
+  const high = Math.floor(value / 0x1_0000_0000);
   const low = value >>> 0;
-  const count = high > 0 ? 8 - (Math.clz32(high) >>> 3) : 4 - (Math.clz32(low) >>> 3);
-  writer.uint8(NUMBER_TAG + count);
-  for (let i = count - 1; i >= 0; i--) writer.uint8((i >= 4 ? high >>> (8 * (i - 4)) : low >>> (8 * i)) & 0xff);
+  bytes[at++] = NUMBER_TAG + count;
+  for (let i = count - 1; i >= 0; i--) bytes[at++] = i >= 4 ? high >>> (8 * (i - 4)) : low >>> (8 * i);
+  return at;
 }
 
 function readNumber(reader: ByteReader, count: number): number {

@@ -10,6 +10,7 @@ const NUMBERS = {
   inbound: 6,
   wills: 7,
   history: 8,
+  registrations: 9,
 } as const satisfies Record<TableName, number>;
 
 export function tableNumber(table: TableName): number {
