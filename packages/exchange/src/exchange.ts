@@ -111,8 +111,8 @@ export class Exchange {
   }
 
   /** Publishes what the caller holds as a message alone, without a topic at hand. */
-  publishMessage(message: Message, topicBytes: Uint8Array): number {
-    return this.publish(this.topics.intern(topicBytes, 0, topicBytes.length), message);
+  publishMessage(message: Message): number {
+    return this.publish(this.topics.internName(message.topic), message);
   }
 
   /** Removes the last value of `topic`. @returns false when there was none. */

@@ -1,4 +1,4 @@
-import { byteAt } from "@isthmus/bytes";
+import { byteAt, encodeUtf8 } from "@isthmus/bytes";
 import type { Route } from "./route.js";
 
 /** A topic that was seen: its name and bytes side by side, and the route that was last compiled for it. */
@@ -51,6 +51,12 @@ export class TopicTable {
     this.#slots = new Array<Topic | undefined>(size).fill(undefined);
     this.#setMask = size / WAYS - 1;
     this.#parse = parse;
+  }
+
+  /** The topic of this name. */
+  internName(name: string): Topic {
+    const bytes = encodeUtf8(name);
+    return this.intern(bytes, 0, bytes.length);
   }
 
   /** The topic whose name is `bytes[start..end]`. */

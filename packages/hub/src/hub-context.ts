@@ -2,6 +2,7 @@ import type { Exchange, Message } from "@isthmus/exchange";
 import type { Logger } from "pino";
 import type { Access } from "./access/access.js";
 import type { Clock } from "./clock.js";
+import type { HookRunner } from "./hooks/hook-runner.js";
 import type { FlushScheduler } from "./flush-scheduler.js";
 import type { Metrics } from "./metrics.js";
 
@@ -14,6 +15,8 @@ export interface HubContext {
   readonly log: Logger;
   /** Ends the turn's batch: nobody is told what is not safe. */
   readonly flushScheduler: FlushScheduler;
+  /** What the embedding program has to say; undefined when it has nothing to. */
+  readonly hooks?: HookRunner | undefined;
   /** What new subscriptions get beside retained messages. */
   readonly replays?: readonly ReplaySource[];
 }

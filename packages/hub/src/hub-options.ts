@@ -2,7 +2,9 @@ import type { ExchangeOptions, Store } from "@isthmus/exchange";
 import type { Logger } from "pino";
 import type { AccessOptions } from "./access/access-options.js";
 import type { HistoryOptions } from "./history/history-options.js";
+import type { CoapListenOptions } from "./doors/coap/coap-options.js";
 import type { MqttDoorOptions } from "./doors/mqtt/mqtt-options.js";
+import type { HookOptions, Hooks } from "./hooks/hooks.js";
 import type { HttpListenOptions, ListenerOptions, ListenOptions } from "./listeners/listener-options.js";
 import type { SysOptions } from "./sys/sys-topics.js";
 
@@ -14,6 +16,8 @@ export type Limits = Partial<MqttDoorOptions> &
 export interface HubOptions {
   /** MQTT over TCP. */
   readonly mqtt?: ListenOptions | undefined;
+  /** CoAP over UDP and TCP; also over WebSocket at `/.well-known/coap` of HTTP. False as undefined: closed. */
+  readonly coap?: CoapListenOptions | false | undefined;
   /** HTTP: MQTT over WebSocket at `/mqtt`. */
   readonly http?: HttpListenOptions | undefined;
   /** Any number of further listeners, with TLS and access settings of their own. */
@@ -30,6 +34,8 @@ export interface HubOptions {
   readonly history?: HistoryOptions | undefined;
   /** Status topics below `$SYS/broker/`, see {@link SysOptions}. */
   readonly sys?: SysOptions | undefined;
+  /** Functions that the hub asks and tells, see {@link Hooks}. */
+  readonly hooks?: (Hooks & HookOptions) | undefined;
   /** A pino logger. Default: silent. */
   readonly log?: Logger | undefined;
 }

@@ -6,15 +6,18 @@ import { AccessControl } from "./access/access-control.js";
 import type { AccessOptions } from "./access/access-options.js";
 import { Clock } from "./clock.js";
 import { MqttDoor } from "./doors/mqtt/mqtt-door.js";
-import { MQTT_DEFAULTS } from "./doors/mqtt/mqtt-options.js";
+import { MQTT_DEFAULTS, type MqttDoorOptions } from "./doors/mqtt/mqtt-options.js";
 import { FlushScheduler } from "./flush-scheduler.js";
 import { History } from "./history/history.js";
 import { HistoryReplay } from "./history/history-replay.js";
+import { HookedAccess } from "./hooks/hooked-access.js";
+import { HookRunner } from "./hooks/hook-runner.js";
 import type { HubContext, HubPart, ReplaySource } from "./hub-context.js";
 import type { HubOptions } from "./hub-options.js";
 import type { HttpMount } from "./listeners/http-mount.js";
 import type { ListenerOptions } from "./listeners/listener-options.js";
 import { ListenerSet, type OpenListener } from "./listeners/listener-set.js";
+import { takeLive } from "./live-options.js";
 import { Metrics } from "./metrics.js";
 import { MetricsMount } from "./prometheus/metrics-mount.js";
 import { SysTopics } from "./sys/sys-topics.js";
@@ -56,7 +59,7 @@ export class Hub {
   readonly metrics = new Metrics();
   readonly #access = new AccessControl();
   readonly #listeners: ListenerSet;
-  readonly #options: HubOptions;
+  #options: HubOptions;
   readonly #log: Logger;
   readonly #context: HubContext;
   readonly #mqttDoor: MqttDoor;
@@ -65,14 +68,17 @@ export class Hub {
   /** What the HTTP listener serves. */
   readonly #mounts: HttpMount[] = [];
   readonly #replays: ReplaySource[] = [];
+  readonly #limits: MqttDoorOptions;
   #isReady = false;
+  #reloading: Promise<void> = Promise.resolve();
   readonly #ending = new AbortController();
   #closing: Promise<void> | undefined;
 
   constructor(options: HubOptions) {
     this.#options = options;
+    this.#limits = { ...MQTT_DEFAULTS, ...options.limits };
     this.#log = options.log ?? pino({ level: "silent" });
-    const limits = { ...MQTT_DEFAULTS, ...options.limits };
+    const limits = this.#limits;
     this.exchange = new Exchange({
       ...options.limits,
       store: options.store,
@@ -84,9 +90,11 @@ export class Hub {
         this.#log.warn({ topic, reason: "the limit of retained messages is reached" }, "message not retained");
       },
     });
+    const hooks = options.hooks && new HookRunner(options.hooks, this.#log, options.hooks);
     this.#context = {
       exchange: this.exchange,
-      access: this.#access,
+      access: hooks === undefined ? this.#access : new HookedAccess(this.#access, hooks),
+      hooks,
       clock: new Clock(),
       metrics: this.metrics,
       log: this.#log,
@@ -97,7 +105,7 @@ export class Hub {
       ),
     };
     this.#mqttDoor = new MqttDoor({ ...this.#context, options: limits });
-    this.#listeners = new ListenerSet(listenersOf(options), {
+    this.#listeners = new ListenerSet({
       maximumMessageSize: limits.maximumPacketSize,
       mounts: this.#mounts,
       describe: () => this.#describe(),
@@ -137,25 +145,61 @@ export class Hub {
 
   /** Says who can connect. */
   get accessSummary(): string {
-    return this.#access.summary;
+    return this.#context.access.summary;
   }
 
   /**
-   * Reads users, rules, certificates and keys again. Clients stay connected, but for those who are no longer allowed to.
+   * Reads users, rules, certificates and keys again, and takes over other settings, as far as a running hub can. Clients
+   * stay connected, but for those who are no longer allowed to.
    *
-   * @param access replaces the settings that the hub was made with.
-   * @throws AccessError, TlsError when something cannot be used: then the former settings stay in use.
+   * @param changes what is left out stays as it is.
+   * @returns the names of settings that differ and wait for the next start.
+   * @throws ListenError, AccessError, TlsError when something cannot be used: then all is as it was.
    */
-  async reload(access: AccessOptions = accessOf(this.#options)): Promise<void> {
-    const useCertificates = await this.#listeners.reload();
-    await this.#access.load(access, this.#listeners.access);
-    useCertificates();
+  reload(changes: HubOptions = {}): Promise<readonly string[]> {
+    const reloaded = this.#reloading.then(() => this.#takeOver({ ...this.#options, ...changes }));
+    this.#reloading = reloaded.then(
+      () => undefined,
+      () => undefined,
+    );
+    return reloaded;
+  }
+
+  /**
+   * Reads all that a hub of these options would read before it opens its doors, and opens none.
+   *
+   * @returns who could connect.
+   * @throws AccessError, TlsError, RangeError when it could not start.
+   */
+  static async check(options: HubOptions): Promise<string> {
+    const hub = new Hub(options);
+    try {
+      const plan = hub.#listeners.plan(listenersOf(options));
+      const useAccess = await hub.#access.load(accessOf(options), plan.access);
+      await hub.#listeners.check(plan);
+      useAccess();
+      return hub.accessSummary;
+    } finally {
+      await hub.close();
+    }
+  }
+
+  async #takeOver(options: HubOptions): Promise<readonly string[]> {
+    const plan = this.#listeners.plan(listenersOf(options));
+    const useAccess = await this.#access.load(accessOf(options), plan.access);
+    const useListeners = await this.#listeners.prepare(plan);
+    useAccess();
+    useListeners();
+    const change = takeLive(this.#options, options);
+    this.#options = change.options;
+    // The door and its clients look them up there.
+    Object.assign(this.#limits, change.options.limits);
+    return [...plan.waiting.map((name) => `listeners.${name}`), ...change.waiting];
   }
 
   /** Opens the doors; {@link createHub} has done so. */
   async open(): Promise<void> {
-    await this.#access.load(accessOf(this.#options), this.#listeners.access);
-    await this.#listeners.start();
+    await this.reload();
     for (const part of this.#parts) await part.open();
     this.#isReady = true;
   }
@@ -188,6 +232,7 @@ export class Hub {
 
   async #close(): Promise<void> {
     this.#isReady = false;
+    await this.#reloading;
     const listenersClosed = this.#listeners.close();
     this.#ending.abort(new Error("the hub was closed"));
     await Promise.all(this.#parts.map((part) => part.close()));
@@ -225,6 +270,7 @@ function listenersOf({ mqtt, http, listeners = [] }: HubOptions): ListenerOption
   return [...short, ...listeners];
 }
 
-function accessOf({ access, allowAnonymous }: HubOptions): AccessOptions {
-  return { allowAnonymous, ...access };
+function accessOf({ access, allowAnonymous, hooks }: HubOptions): AccessOptions {
+  // Where a hook decides, whom it says nothing of is a stranger.
+  return { allowAnonymous: allowAnonymous ?? (hooks?.authenticate && false), ...access };
 }

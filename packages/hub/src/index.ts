@@ -2,7 +2,9 @@ export type { Access, ClientCertificate, Credentials, Identity, Refusal, Verdict
 export type { AccessOptions, GroupOptions, SourceOptions } from "./access/access-options.js";
 export { AccessError } from "./access/identity-source.js";
 export type { AccessRule, Permission } from "./access/rules/access-rule.js";
+export { COAP_DEFAULTS, type CoapDoorOptions, type CoapListenOptions } from "./doors/coap/coap-options.js";
 export { MQTT_DEFAULTS, type MqttDoorOptions } from "./doors/mqtt/mqtt-options.js";
+export type { Awaitable, Departure, HookClient, HookOptions, Hooks, Replacement } from "./hooks/hooks.js";
 export type { HubOptions, Limits } from "./hub-options.js";
 export { createHub, Hub, type OpenDoor } from "./hub.js";
 export { ListenError } from "./listeners/listener.js";

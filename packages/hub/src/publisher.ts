@@ -1,5 +1,12 @@
 import { encodeUtf8 } from "@isthmus/bytes";
-import { createMessage, type MessageProperties, type Origin, type QoS, type Topic } from "@isthmus/exchange";
+import {
+  createMessage,
+  type Message,
+  type MessageProperties,
+  type Origin,
+  type QoS,
+  type Topic,
+} from "@isthmus/exchange";
 import { MqttProtocolError } from "@isthmus/mqtt/codec";
 import type { Identity } from "./access/access.js";
 import type { HubContext } from "./hub-context.js";
@@ -59,15 +66,28 @@ export class Publisher {
       );
       throw new PublishRefusedError("not-authorized", `${topic.name} may not be published to`);
     }
+    const message = await this.#throughHook(
+      identity,
+      createMessage({ ...publication, origin, publishedAt: clock.tick().epoch }),
+    );
     const traffic = metrics.trafficOf(origin.door);
     traffic.messagesReceived[publication.qos ?? 0]++;
     traffic.payloadBytesReceived += publication.payload.length;
-    const receivers = exchange.publish(
-      topic,
-      createMessage({ ...publication, origin, publishedAt: clock.tick().epoch }),
-    );
+    const isSameTopic = message.topic === topic.name;
+    const receivers = exchange.publish(isSameTopic ? topic : exchange.topics.internName(message.topic), message);
     await flushScheduler.whenStored();
     return receivers;
+  }
+
+  async #throughHook(identity: Identity, message: Message): Promise<Message> {
+    const { hooks, metrics, log } = this.#context;
+    if (hooks === undefined || !hooks.seesMessages) return message;
+    const { door, name } = message.origin;
+    const verdict = await hooks.publish({ door, name, identity, address: undefined }, message);
+    if (!("reasonCode" in verdict)) return verdict;
+    metrics.messagesRefused.add("hook");
+    log.warn({ door, client: name, topic: message.topic, reason: verdict.reason }, "publish refused");
+    throw new PublishRefusedError("not-authorized", verdict.reason);
   }
 
   #topicOf({ topic, payload }: Publication): Topic {

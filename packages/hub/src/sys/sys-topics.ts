@@ -83,6 +83,6 @@ export class SysTopics implements HubPart {
     const { exchange, clock } = this.#context;
     const topic = `${PREFIX}${name}`;
     const message = createMessage({ topic, payload: encodeUtf8(value), retain: true, publishedAt: clock.epoch });
-    exchange.publishMessage(message, encodeUtf8(topic));
+    exchange.publishMessage(message);
   }
 }

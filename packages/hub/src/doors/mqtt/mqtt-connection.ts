@@ -1,4 +1,3 @@
-import type { Topic } from "@isthmus/exchange";
 import type { Transport, TransportListener } from "@isthmus/mqtt";
 import {
   type AcknowledgementFrame,
@@ -8,34 +7,34 @@ import {
   type DisconnectPacket,
   MqttProtocolError,
   type ProtocolVersion,
-  type Properties,
   type PublishFrame,
   ReasonCode,
   type SubscribePacket,
+  type SubscriptionRequest,
   type UnsubscribePacket,
-  writePuback,
+  type writePuback,
   writePubcomp,
-  writePubrec,
   writePubrel,
 } from "@isthmus/mqtt/codec";
 import {
   type ConnectionFailure,
   Fifo,
+  OutboundTopicAliases,
   Outbox,
   ServerConnection,
   type ServerConnectionOwner,
   type SessionLink,
 } from "@isthmus/mqtt/session";
-import type { ClientCertificate, Identity } from "../../access/access.js";
+import type { ClientCertificate, Identity, Refusal } from "../../access/access.js";
 import type { Pausable } from "./back-pressure.js";
+import type { HookClient } from "../../hooks/hooks.js";
 import type { Flushable } from "../../flush-scheduler.js";
 import { grant } from "./grant.js";
 import type { MqttDoor } from "./mqtt-door.js";
-import { messageFromFrame } from "./mqtt-message.js";
 import type { MqttSession } from "./mqtt-session.js";
-import { PublishRun, wireForm } from "./publish-run.js";
+import { PublicationIntake } from "./publication-intake.js";
+import { wireForm } from "./publish-run.js";
 import { subscribe, unsubscribe } from "./subscribe.js";
-import { TopicAliases } from "./topic-aliases.js";
 
 /** A chunk up to this many bytes is answered at once: the publisher is in no hurry to send more. */
 const LONE_CHUNK_BYTES = 1024;
@@ -70,20 +69,21 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   #isTransportCongested = false;
   #isClosing = false;
   #isGraceful = false;
-  #run: PublishRun | undefined;
-  #aliases: TopicAliases | undefined;
-  /** The topic last published to, and whether that is allowed. */
-  #lastTopic: Topic | undefined;
-  #isLastAllowed = false;
   /** The version of the rules that allowed it. */
-  #accessVersion = 0;
   /** When the credentials cease to hold, on the monotonic clock. */
   #expiresAt = Number.POSITIVE_INFINITY;
-  /** True from CONNECT until it is known whether the client is let in. */
-  #isAwaitingVerdict = false;
+  /** What the client publishes; made with the first PUBLISH. */
+  #intake: PublicationIntake | undefined;
+  /** True while something must be found out before the next packet is handled. */
+  #isHeld = false;
   #receiveMaximum = 65_535;
+  #topicAliases: OutboundTopicAliases | undefined;
   /** Those of the core's that were counted. */
   #packetsSentBefore = 0;
+  #packetsReceivedBefore = 0;
+  /** The end of the transport, when it came while the client was held. */
+  #closeWhenReleased: (() => void) | undefined;
+  #hookClient: HookClient | undefined;
 
   constructor(door: MqttDoor, transport: Transport, listener: string, certificate?: ClientCertificate) {
     this.#door = door;
@@ -101,6 +101,12 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     return this.#core.version;
   }
 
+  /** The client as hooks know it. */
+  get hookClient(): HookClient {
+    const { identity, remoteAddress: address } = this;
+    return (this.#hookClient ??= { door: "mqtt", name: this.clientId ?? "", identity, address });
+  }
+
   /** Names the wire form of PUBLISH that the client takes. */
   get form(): number {
     return wireForm(this.#core.version);
@@ -112,6 +118,10 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
 
   get receiveMaximum(): number {
     return this.#receiveMaximum;
+  }
+
+  get topicAliases(): OutboundTopicAliases | undefined {
+    return this.#topicAliases;
   }
 
   /** Bytes that wait to be taken by the client. */
@@ -132,14 +142,13 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   receiveBytes(bytes: Uint8Array): void {
     const { clock, flushScheduler, poller, traffic } = this.#door;
     traffic.bytesReceived += bytes.length;
-    const packetsBefore = this.#core.packetsReceived;
-    // What a client sends before it is let in is kept, and no more than one chunk of it.
-    if (this.#isAwaitingVerdict) this.#transport.pause();
+    // What a client sends while it is held is kept, and no more than one chunk of it.
+    if (this.#isHeld) this.#transport.pause();
     const isLone = bytes.length <= LONE_CHUNK_BYTES;
     if (isLone) flushScheduler.beginGathering();
     this.#core.receiveBytes(clock.tick().monotonic, bytes);
-    this.#publishRun();
-    traffic.packetsReceived += this.#core.packetsReceived - packetsBefore;
+    this.#intake?.publishRun();
+    this.#countReceived();
     if (isLone) flushScheduler.flush();
     // A retained message may be all that came, and nobody's to be told.
     else if (this.#door.journal !== undefined) flushScheduler.arm();
@@ -153,6 +162,11 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   }
 
   handleClose(error: Error | undefined): void {
+    if (this.#isHeld && this.session !== undefined) {
+      // What came in before the end is still to be handled.
+      this.#closeWhenReleased = () => this.handleClose(error);
+      return;
+    }
     this.#door.clock.tick();
     clearTimeout(this.#timer);
     this.#isClosing = true;
@@ -234,7 +248,9 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     this.clientId = session.clientId;
     this.#identify(identity);
     this.#receiveMaximum = packet.properties?.receiveMaximum ?? 65_535;
-    this.#aliases = new TopicAliases(options.topicAliasMaximum);
+    // [MQTT-3.1.2-26] [MQTT-3.1.2-27]
+    const aliasCount = Math.min(packet.properties?.topicAliasMaximum ?? 0, options.maxOutboundTopicAliases);
+    if (aliasCount > 0) this.#topicAliases = new OutboundTopicAliases(aliasCount);
     const { keepAlive, properties } = grant(options, packet, assignedId ? session.clientId : undefined);
     const reasonCode = ReasonCode.success;
     // What the session sends again tells of what may not be on the disk yet.
@@ -256,16 +272,16 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
 
   /** Nothing is handled until `verdict` settles; then what has come in meanwhile is. */
   awaitVerdict(verdict: Promise<void>): void {
-    this.#isAwaitingVerdict = true;
-    void verdict.then(() => {
-      this.#isAwaitingVerdict = false;
-      if (this.#isClosing) return;
-      this.#door.clock.tick();
-      this.#core.resume();
-      this.#publishRun();
-      this.#transport.resume();
-      this.#door.flushScheduler.arm();
-    });
+    this.#isHeld = true;
+    this.#core.hold();
+    void verdict.then(
+      () => this.#goOn(),
+      (error: unknown) => {
+        if (!(error instanceof MqttProtocolError)) throw error;
+        this.disconnect(error.reasonCode, error.message);
+        this.#goOn();
+      },
+    );
   }
 
   /** Closes at once: what was not sent is lost. */
@@ -278,15 +294,15 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   }
 
   handlePublish(frame: PublishFrame): void {
-    const isPlain = frame.qos === 0 && !frame.retain && frame.propertiesStart === frame.propertiesEnd;
-    if (isPlain && this.#run !== undefined && this.#run.count > 0 && this.#run.extend(frame)) return;
-    this.#publishRun();
-    const { session } = this;
-    if (session !== undefined) this.#publish(frame, session);
+    if (this.#intake === undefined) {
+      if (this.session === undefined) return;
+      this.#intake = new PublicationIntake(this.#door, this, this.session);
+    }
+    this.#intake.receive(frame);
   }
 
   handleAcknowledgement(frame: AcknowledgementFrame): void {
-    this.#publishRun();
+    this.#intake?.publishRun();
     const flow = this.session?.flow;
     if (flow === undefined) return;
     const { packetIdentifier, reasonCode } = frame;
@@ -298,14 +314,14 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
         break;
       case "pubrec": {
         const answer = flow.handlePubrec(packetIdentifier, reasonCode, now);
-        if (answer !== undefined) this.#acknowledge(writePubrel, packetIdentifier, answer);
+        if (answer !== undefined) this.acknowledge(writePubrel, packetIdentifier, answer);
         break;
       }
       case "pubrel": {
         const isKnown = flow.release(packetIdentifier);
         // [MQTT-4.3.3-11]
         const answer = isKnown ? ReasonCode.success : ReasonCode.packetIdentifierNotFound;
-        this.#acknowledge(writePubcomp, packetIdentifier, answer);
+        this.acknowledge(writePubcomp, packetIdentifier, answer);
         break;
       }
       case "pubcomp":
@@ -316,30 +332,41 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   }
 
   handleSubscribe(packet: SubscribePacket): void {
-    this.#publishRun();
+    this.#intake?.publishRun();
     const { session } = this;
     if (session === undefined) return;
-    const { reasonCodes, backlogs } = subscribe(this.#door, session, this.identity, packet);
+    const verdicts = this.#door.hooks?.subscribe(this.hookClient, packet.subscriptions) ?? packet.subscriptions;
+    if (verdicts instanceof Promise) this.awaitVerdict(verdicts.then((known) => this.#subscribe(packet, known)));
+    else this.#subscribe(packet, verdicts);
+  }
+
+  #subscribe(packet: SubscribePacket, verdicts: readonly (SubscriptionRequest | Refusal)[]): void {
+    const { session } = this;
+    if (session === undefined) return;
+    const { reasonCodes, backlogs } = subscribe(this.#door, session, this.identity, packet, verdicts);
     this.mustBeStoredFirst = true;
     this.#core.send({ type: "suback", packetIdentifier: packet.packetIdentifier, reasonCodes });
     for (const backlog of backlogs) session.deliverRetained(backlog);
   }
 
   handleUnsubscribe(packet: UnsubscribePacket): void {
-    this.#publishRun();
+    this.#intake?.publishRun();
     if (this.session === undefined) return;
     const reasonCodes = unsubscribe(this.#door, this.session, packet);
+    for (const [index, topicFilter] of packet.topicFilters.entries()) {
+      if (reasonCodes[index] === ReasonCode.success) this.#door.hooks?.tellUnsubscribed(this.hookClient, topicFilter);
+    }
     this.mustBeStoredFirst = true;
     this.#core.send({ type: "unsuback", packetIdentifier: packet.packetIdentifier, reasonCodes });
   }
 
   handleAuth(_packet: AuthPacket): void {
-    // No method was agreed on at CONNECT, so there is nothing to continue. [MQTT-4.12.0-6]
+    // No method was agreed on at CONNECT, so there is nothing to continue. [MQTT-4.12.0-7]
     throw new MqttProtocolError(ReasonCode.protocolError, "AUTH without an authentication method");
   }
 
   handleDisconnect(packet: DisconnectPacket): void {
-    this.#publishRun();
+    this.#intake?.publishRun();
     const expiry = packet.properties?.sessionExpiryInterval;
     if (this.session !== undefined && expiry !== undefined) this.#door.changeExpiry(this.session, expiry);
     // Any other reason leaves the will to be published. [MQTT-3.1.2-10] [MQTT-3.14.4-3]
@@ -349,98 +376,38 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
 
   handleFailure(failure: ConnectionFailure): void {
     // What came in before the error came in before the will is due.
-    this.#publishRun();
+    this.#intake?.publishRun();
     this.#door.handleFailed(this, failure);
     this.#close();
   }
 
-  #publish(frame: PublishFrame, session: MqttSession): void {
-    const properties = frame.propertiesStart === frame.propertiesEnd ? undefined : frame.properties();
-    const topic = this.#resolveTopic(frame, properties);
-    this.#door.checkPublication(frame, properties);
-    const { version } = this.#door.access;
-    if (topic !== this.#lastTopic || version !== this.#accessVersion) {
-      this.#lastTopic = topic;
-      this.#accessVersion = version;
-      this.#isLastAllowed = this.#door.access.mayPublish(this.identity, topic);
-    }
-    if (!this.#isLastAllowed) this.#refusePublish(frame, topic);
-    else if (frame.qos !== 0 || frame.retain || mustChange(properties))
-      this.#publishMessage(frame, session, topic, properties);
-    else {
-      this.#run ??= new PublishRun(session.origin, this.version, frame, topic);
-      this.#run.begin(frame, topic, this.#door.clock.epoch);
-    }
-  }
-
-  #publishMessage(frame: PublishFrame, session: MqttSession, topic: Topic, properties: Properties | undefined): void {
-    const { packetIdentifier } = frame;
-    if (frame.qos === 2 && !this.#receiveOnce(session, packetIdentifier)) return;
-    const message = messageFromFrame(frame, topic, properties, session.origin, this.#door.clock.epoch);
-    this.#door.traffic.messagesReceived[frame.qos]++;
-    this.#door.traffic.payloadBytesReceived += message.payloadBytes;
-    const receivers = this.#door.exchange.publish(topic, message);
-    if (frame.qos === 0) return;
-    const reasonCode = receivers === 0 ? ReasonCode.noMatchingSubscribers : ReasonCode.success;
-    this.#acknowledge(frame.qos === 1 ? writePuback : writePubrec, packetIdentifier, reasonCode);
-  }
-
-  /** @returns false when this QoS 2 message came before: it is acknowledged again and not published. [MQTT-4.3.3-10] */
-  #receiveOnce(session: MqttSession, packetIdentifier: number): boolean {
-    const { flow } = session;
-    if (!flow.receive(packetIdentifier)) {
-      this.#acknowledge(writePubrec, packetIdentifier, ReasonCode.success);
-      return false;
-    }
-    if (flow.inboundCount > this.#door.options.receiveMaximum) {
-      throw new MqttProtocolError(
-        ReasonCode.receiveMaximumExceeded, // [MQTT-3.3.4-7]
-        `more than ${this.#door.options.receiveMaximum} QoS 2 messages are not released`,
-      );
-    }
-    return true;
-  }
-
-  #refusePublish(frame: PublishFrame, topic: Topic): void {
-    this.#door.handlePublishRefused(this, topic);
-    const { qos, packetIdentifier } = frame;
-    // Before MQTT 5.0 there is no way to say no but to close, so it is acknowledged and not published. [MQTT-3.3.5-2]
-    const reasonCode = this.version === 5 ? ReasonCode.notAuthorized : ReasonCode.success;
-    if (qos === 1) this.#acknowledge(writePuback, packetIdentifier, reasonCode);
-    if (qos === 2) this.#acknowledge(writePubrec, packetIdentifier, reasonCode);
-  }
-
-  #resolveTopic(frame: PublishFrame, properties: Properties | undefined): Topic {
-    const { bytes, topicStart, topicEnd } = frame;
-    const alias = properties?.topicAlias;
-    if (topicStart === topicEnd && alias === undefined && this.version === 5) {
-      throw new MqttProtocolError(ReasonCode.protocolError, "neither a topic name nor a topic alias"); // 3.3.2.3.4
-    }
-    if (topicStart === topicEnd && alias !== undefined && this.#aliases !== undefined) return this.#aliases.get(alias);
-    const last = this.#lastTopic;
-    const topic = last?.equals(bytes, topicStart, topicEnd)
-      ? last
-      : this.#door.exchange.topics.intern(bytes, topicStart, topicEnd);
-    if (alias !== undefined) this.#aliases?.set(alias, topic);
-    return topic;
-  }
-
-  #publishRun(): void {
-    const run = this.#run;
-    if (run === undefined || run.count === 0) return;
-    this.#door.traffic.messagesReceived[0] += run.count;
-    this.#door.traffic.payloadBytesReceived += run.payloadBytes;
-    this.#door.exchange.publishRun(run);
-    run.finish();
-  }
-
-  #acknowledge(write: typeof writePuback, packetIdentifier: number, reasonCode: number): void {
+  acknowledge(write: typeof writePuback, packetIdentifier: number, reasonCode: number): void {
     const code = this.version === 5 ? reasonCode : ReasonCode.success;
     const at = this.outbox.reserve(acknowledgementSize(code));
     write(this.outbox.staging, at, packetIdentifier, code);
     this.#door.traffic.packetsSent++;
     this.mustBeStoredFirst = true;
     this.scheduleFlush();
+  }
+
+  /** Nothing holds the client any more: handles what has come in meanwhile. */
+  #goOn(): void {
+    this.#isHeld = false;
+    if (!this.#isClosing) {
+      this.#door.clock.tick();
+      this.#core.resume();
+      this.#intake?.publishRun();
+      this.#countReceived();
+      this.#door.flushScheduler.arm();
+      if (this.#isHeld) return;
+      this.#transport.resume();
+    }
+    this.#closeWhenReleased?.();
+  }
+
+  #countReceived(): void {
+    this.#door.traffic.packetsReceived += this.#core.packetsReceived - this.#packetsReceivedBefore;
+    this.#packetsReceivedBefore = this.#core.packetsReceived;
   }
 
   #countSent(bytes: number): void {
@@ -476,9 +443,4 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     if (now >= this.#expiresAt) this.disconnect(ReasonCode.maximumConnectTime, "the credentials have expired");
     if (!this.#isClosing) this.#armTimer();
   }
-}
-
-/** Properties that do not go out as they came in. */
-function mustChange(properties: Properties | undefined): boolean {
-  return properties?.topicAlias !== undefined || properties?.messageExpiryInterval !== undefined;
 }

@@ -14,6 +14,7 @@ import type { Logger } from "pino";
 import type { Access, ClientCertificate, Credentials, Identity, Refusal, Verdict } from "../../access/access.js";
 import type { Clock } from "../../clock.js";
 import type { FlushScheduler } from "../../flush-scheduler.js";
+import type { HookRunner } from "../../hooks/hook-runner.js";
 import type { HubContext, ReplaySource } from "../../hub-context.js";
 import type { Metrics, Traffic } from "../../metrics.js";
 import { BackPressure } from "./back-pressure.js";
@@ -44,6 +45,7 @@ export class MqttDoor implements MqttDoorContext {
   readonly log: Logger;
   readonly options: MqttDoorOptions;
   readonly flushScheduler: FlushScheduler;
+  readonly hooks: HookRunner | undefined;
   readonly replays: readonly ReplaySource[];
   readonly outboxMemory = new OutboxMemory();
   readonly backPressure: BackPressure;
@@ -69,6 +71,7 @@ export class MqttDoor implements MqttDoorContext {
     const { store, log } = this.exchange;
     this.journal = store === undefined || log === undefined ? undefined : new SessionJournal(store, log);
     this.flushScheduler = context.flushScheduler;
+    this.hooks = context.hooks;
     this.replays = context.replays ?? [];
     this.flushScheduler.beforeCommit(() => this.journal?.flush());
     this.#sessions = new SessionRegistry(this);
@@ -136,6 +139,7 @@ export class MqttDoor implements MqttDoorContext {
     session.setIdentity(known);
     connection.accept(session, known, packet, isPresent, isAssigned);
     this.metrics.clientsAccepted++;
+    this.hooks?.tellConnected(connection.hookClient);
     this.log.info(
       {
         client: session.clientId,
@@ -202,15 +206,15 @@ export class MqttDoor implements MqttDoorContext {
     this.traffic.payloadBytesSent += payloadBytes;
   }
 
-  handlePublishRefused(connection: MqttConnection, topic: Topic): void {
-    this.metrics.messagesRefused.add("not-authorized");
+  handlePublishRefused(connection: MqttConnection, topic: Topic, label: string, reason: string): void {
+    this.metrics.messagesRefused.add(label);
     this.log.warn(
       {
         client: connection.clientId,
         address: connection.remoteAddress,
         listener: connection.listener,
         topic: topic.name,
-        reason: "not authorized",
+        reason,
       },
       "publish refused",
     );
@@ -263,6 +267,7 @@ export class MqttDoor implements MqttDoorContext {
         isGraceful ? "client disconnected" : "client lost",
       );
     }
+    if (connection.clientId !== undefined) this.hooks?.tellDisconnected(connection.hookClient, { isGraceful, error });
     this.release(connection, isGraceful);
     this.#connections.delete(connection);
     this.metrics.connectionsOpen = this.#connections.size;
@@ -295,7 +300,7 @@ export class MqttDoor implements MqttDoorContext {
     const reasonCode = ReasonCode.clientIdentifierNotValid;
     if (clientId === "" && protocolVersion === 3) return { reasonCode, reason: "MQTT 3.1 needs a client identifier" };
     if (clientId === "" && protocolVersion === 4 && !cleanStart) {
-      // [MQTT-3.1.3-8]
+      // [MQTT-3.1.3-8] of MQTT 3.1.1
       return { reasonCode, reason: "a persistent session needs a client identifier" };
     }
     const size = utf8Length(clientId);

@@ -14,6 +14,8 @@ export interface MqttDoorOptions {
   readonly receiveMaximum: number;
   /** Topic aliases that a client may set on a connection. Default 1,024. */
   readonly topicAliasMaximum: number;
+  /** Topic aliases that the hub sets on a connection, for topics that are sent much, if the client takes any. Default 64. */
+  readonly maxOutboundTopicAliases: number;
   /** Messages in flight to one client at the most. Default 1,024. */
   readonly maxInFlight: number;
   /** QoS 1 and 2 messages that wait for one client, beside those in flight. Default 10,000. */
@@ -48,6 +50,7 @@ export const MQTT_DEFAULTS: MqttDoorOptions = {
   maxKeepAlive: Number.POSITIVE_INFINITY,
   receiveMaximum: 1024,
   topicAliasMaximum: 1024,
+  maxOutboundTopicAliases: 64,
   maxInFlight: 1024,
   maxQueuedMessages: 10_000,
   maxQueuedBytes: 64 * 1024 * 1024,

@@ -86,7 +86,8 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     // QoS 0 messages do not wait for a client that is away (4.1).
     if (connection === undefined) return true;
     if (run.form !== connection.form || run.largestFrameBytes > connection.maximumPacketSize) return false;
-    if (delivery.identifiers !== undefined) return false;
+    // With an identifier or an alias the frame is another one.
+    if (delivery.identifiers !== undefined || connection.topicAliases !== undefined) return false;
     if (!connection.isRoomy && !this.#isRoomMade(connection, run.origin)) {
       this.#door.metrics.messagesDropped["slow-receiver"] += run.count;
       return true;

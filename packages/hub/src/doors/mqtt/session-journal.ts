@@ -4,6 +4,7 @@ import type { QoS } from "@isthmus/mqtt/codec";
 import { OutboundEntry, type OutboundState } from "@isthmus/mqtt/session";
 import { type MqttMessage, toMqttMessage } from "./mqtt-message.js";
 import type { MqttSession } from "./mqtt-session.js";
+import { decodeStoredWill, encodeStoredWill, type StoredWill } from "./stored-will.js";
 
 /** A session as the store remembers it. */
 export interface StoredSession {
@@ -76,6 +77,24 @@ export class SessionJournal {
     for (const packetIdentifier of session.flow.inbound()) this.noteInbound(session, packetIdentifier, false);
     for (const text of session.subscriptionByFilter.keys()) this.removeSubscription(session, text);
     this.#store.delete("sessions", [clientId]);
+  }
+
+  /** @param leftAt see {@link StoredWill.leftAt}. */
+  saveWill(clientId: string, { will, identity }: Omit<StoredWill, "leftAt">, leftAt: number | undefined): void {
+    this.#store.put("wills", [clientId], encodeStoredWill({ will, identity, leftAt }));
+  }
+
+  /** It was published, or is not to be. */
+  removeWill(clientId: string): void {
+    this.#store.delete("wills", [clientId]);
+  }
+
+  /** All wills of the store, by client identifier. */
+  loadWills(): (readonly [clientId: string, will: StoredWill])[] {
+    return Array.from(
+      this.#store.range("wills", []),
+      ([[clientId], value]) => [String(clientId), decodeStoredWill(value)] as const,
+    );
   }
 
   /** Writes what has changed since the last time. Called before each commit. */

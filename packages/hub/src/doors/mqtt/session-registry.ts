@@ -8,7 +8,8 @@ import type { MqttDoor } from "./mqtt-door.js";
 import type { MqttMessage } from "./mqtt-message.js";
 import { MqttSession } from "./mqtt-session.js";
 import type { StoredSession } from "./session-journal.js";
-import { willFromConnect, type PendingWill } from "./will.js";
+import type { StoredWill } from "./stored-will.js";
+import { type PendingWill, pendingWill, willFromConnect } from "./will.js";
 
 /** What happens to a session later, unless its client comes back first. */
 type Event =
@@ -57,8 +58,11 @@ export class SessionRegistry {
     const session = isPresent ? existing : new MqttSession(clientId, this.#door);
     this.#sessionByClientId.set(clientId, session);
     this.changeExpiry(session, this.#expiryOf(packet));
-    if (will !== undefined) this.#willBySession.set(session, will);
-    else this.#willBySession.delete(session);
+    if (will === undefined) this.#dropWill(session);
+    else {
+      this.#willBySession.set(session, will);
+      this.#door.journal?.saveWill(clientId, will, undefined);
+    }
     this.#count();
     return { session, isPresent, isAssigned };
   }
@@ -74,13 +78,15 @@ export class SessionRegistry {
   leave(session: MqttSession, isGraceful: boolean): void {
     session.detach();
     const will = this.#willBySession.get(session);
-    const now = this.#door.clock.monotonic;
-    if (isGraceful || will === undefined) this.#willBySession.delete(session);
-    // The will is due after its delay, or with the end of the session. [MQTT-3.1.3-9]
-    else if (will.delayMs < session.expiryMs && will.delayMs > 0)
-      this.#schedule({ type: "will", session }, now + will.delayMs);
-    else if (will.delayMs === 0) this.#publishWill(session);
-    session.journal?.saveSession(session, this.#door.clock.epoch);
+    const { monotonic: now, epoch } = this.#door.clock;
+    if (isGraceful) this.#dropWill(session);
+    else if (will !== undefined && will.delayMs === 0) this.#publishWill(session);
+    else if (will !== undefined) {
+      // The will is due after its delay, or with the end of the session. [MQTT-3.1.3-9]
+      if (will.delayMs < session.expiryMs) this.#schedule({ type: "will", session }, now + will.delayMs);
+      this.#door.journal?.saveWill(session.clientId, will, epoch);
+    }
+    session.journal?.saveSession(session, epoch);
     if (session.expiryMs === 0) this.#end(session);
     else if (Number.isFinite(session.expiryMs)) this.#schedule({ type: "expire", session }, now + session.expiryMs);
     this.#door.flushScheduler.arm();
@@ -88,22 +94,43 @@ export class SessionRegistry {
 
   /** Puts back what the store remembers. Called once, before the first CONNECT. */
   restore(stored: readonly StoredSession[]): void {
-    const { clock, exchange } = this.#door;
-    for (const { clientId, expiryMs, leftAt, subscriptions, entries, inbound } of stored) {
-      const session = new MqttSession(clientId, this.#door);
-      session.expiryMs = expiryMs;
-      this.#sessionByClientId.set(clientId, session);
-      for (const [text, rest] of subscriptions) {
-        const subscription = { ...rest, receiver: session };
-        session.subscriptionByFilter.set(text, subscription);
-        exchange.subscribe(subscription);
-      }
-      session.flow.restore(entries, inbound);
-      // A client that was connected when the hub ended has been away since then.
-      const awayMs = leftAt === undefined ? 0 : clock.epoch - leftAt;
-      if (Number.isFinite(expiryMs)) this.#schedule({ type: "expire", session }, clock.monotonic + expiryMs - awayMs);
-    }
+    for (const each of stored) this.#restoreSession(each);
+    for (const [clientId, will] of this.#door.journal?.loadWills() ?? []) this.#restoreWill(clientId, will);
+    // Those that have expired while the hub was away, their wills with them.
+    this.#handleTimeout();
     this.#count();
+  }
+
+  #restoreSession({ clientId, expiryMs, leftAt, subscriptions, entries, inbound }: StoredSession): void {
+    const { clock, exchange } = this.#door;
+    const session = new MqttSession(clientId, this.#door);
+    session.expiryMs = expiryMs;
+    this.#sessionByClientId.set(clientId, session);
+    for (const [text, rest] of subscriptions) {
+      const subscription = { ...rest, receiver: session };
+      session.subscriptionByFilter.set(text, subscription);
+      exchange.subscribe(subscription);
+    }
+    session.flow.restore(entries, inbound);
+    // A client that was connected when the hub ended has been away since then.
+    if (leftAt === undefined) session.journal?.saveSession(session, clock.epoch);
+    const restMs = expiryMs - awayMs(leftAt, clock.epoch);
+    if (Number.isFinite(restMs)) this.#schedule({ type: "expire", session }, clock.monotonic + Math.max(0, restMs));
+  }
+
+  /** The connection that it belongs to is gone, if only with the hub. [MQTT-3.1.2-8] */
+  #restoreWill(clientId: string, { will, identity, leftAt }: StoredWill): void {
+    const { clock, journal } = this.#door;
+    const pending = pendingWill(this.#door, identity, will);
+    // A session that is not there ended with its connection, and the will is due with that. [MQTT-3.1.3-9]
+    const session = this.#sessionByClientId.get(clientId) ?? new MqttSession(clientId, this.#door);
+    this.#willBySession.set(session, pending);
+    const restMs = Math.min(pending.delayMs, session.expiryMs) - awayMs(leftAt, clock.epoch);
+    if (restMs <= 0) this.#publishWill(session);
+    else {
+      this.#schedule({ type: "will", session }, clock.monotonic + restMs);
+      if (leftAt === undefined) journal?.saveWill(clientId, pending, clock.epoch);
+    }
   }
 
   all(): Iterable<MqttSession> {
@@ -149,8 +176,12 @@ export class SessionRegistry {
   #publishWill(session: MqttSession): void {
     const will = this.#willBySession.get(session);
     if (will === undefined) return;
-    this.#willBySession.delete(session);
+    this.#dropWill(session);
     will.publish(session.origin);
+  }
+
+  #dropWill(session: MqttSession): void {
+    if (this.#willBySession.delete(session)) this.#door.journal?.removeWill(session.clientId);
   }
 
   #expiryOf(packet: ConnectPacket): number {
@@ -201,4 +232,9 @@ export class SessionRegistry {
   #count(): void {
     this.#door.metrics.sessions = this.#sessionByClientId.size;
   }
+}
+
+/** Clocks may be set back. */
+function awayMs(leftAt: number | undefined, epoch: number): number {
+  return leftAt === undefined ? 0 : Math.max(0, epoch - leftAt);
 }

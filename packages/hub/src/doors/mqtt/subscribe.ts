@@ -7,7 +7,7 @@ import {
 } from "@isthmus/mqtt/codec";
 import { parseSharedFilter, parseTopicFilter, TopicSyntaxError } from "@isthmus/mqtt/topics";
 import { MqttProtocolError } from "@isthmus/mqtt/codec";
-import type { Identity } from "../../access/access.js";
+import type { Identity, Refusal } from "../../access/access.js";
 import type { MqttDoor } from "./mqtt-door.js";
 import type { Backlog, MqttSession } from "./mqtt-session.js";
 
@@ -17,16 +17,23 @@ interface SubscribeOutcome {
   readonly backlogs: readonly Backlog[];
 }
 
-/** Carries out a SUBSCRIBE (3.8): each filter by itself, so that one refusal does not touch the others. */
+/**
+ * Carries out a SUBSCRIBE (3.8): each filter by itself, so that one refusal does not touch the others.
+ *
+ * @param verdicts what hooks have made of each request.
+ */
 export function subscribe(
   door: MqttDoor,
   session: MqttSession,
   identity: Identity,
   packet: SubscribePacket,
+  verdicts: readonly (SubscriptionRequest | Refusal)[] = packet.subscriptions,
 ): SubscribeOutcome {
   const identifier = packet.properties?.subscriptionIdentifiers?.[0];
   const backlogs: Backlog[] = [];
-  const reasonCodes = packet.subscriptions.map((request) => {
+  const reasonCodes = packet.subscriptions.map((asked, index) => {
+    const request = verdicts[index] ?? asked;
+    if ("reasonCode" in request) return refuse(door, session, asked, request.reasonCode);
     const parsed = parseFilter(request.topicFilter, door.options.maxTopicLevels);
     if (parsed === undefined) return refuse(door, session, request, ReasonCode.topicFilterInvalid);
     // [MQTT-3.8.3-4]

@@ -1,12 +1,14 @@
 import { encodeUtf8 } from "@isthmus/bytes";
-import type { Origin, Topic } from "@isthmus/exchange";
+import type { Message, Origin, Topic } from "@isthmus/exchange";
 import { type ConnectPacket, encodeProperties, type Will } from "@isthmus/mqtt/codec";
-import type { Identity } from "../../access/access.js";
+import type { Identity, Refusal } from "../../access/access.js";
 import type { MqttDoor } from "./mqtt-door.js";
 import { expiryOf, MqttMessage } from "./mqtt-message.js";
 
 /** A will that is published when its client goes without a word, see section 3.1.2.5. */
 export interface PendingWill {
+  readonly will: Will;
+  readonly identity: Identity;
   /** Milliseconds from the loss of the connection. */
   readonly delayMs: number;
   /** @param origin the session of the client. */
@@ -20,18 +22,24 @@ export interface PendingWill {
  */
 export function willFromConnect(door: MqttDoor, identity: Identity, packet: ConnectPacket): PendingWill | undefined {
   if (packet.will === undefined) return undefined;
-  const topicBytes = encodeUtf8(packet.will.topic);
-  const topic = door.exchange.topics.intern(topicBytes, 0, topicBytes.length);
   // The packet is a view on what came in; the will may wait for days.
-  const will: Will = { ...packet.will, payload: packet.will.payload.slice() };
+  return pendingWill(door, identity, { ...packet.will, payload: packet.will.payload.slice() });
+}
+
+/** A will that waits. @throws MqttProtocolError when nothing can be published to its topic. */
+export function pendingWill(door: MqttDoor, identity: Identity, will: Will): PendingWill {
+  const topicBytes = encodeUtf8(will.topic);
+  const topic = door.exchange.topics.intern(topicBytes, 0, topicBytes.length);
   return {
+    will,
+    identity,
     delayMs: (will.properties?.willDelayInterval ?? 0) * 1000,
     publish: (origin) => publishWill(door, origin, identity, topic, will),
   };
 }
 
 function publishWill(door: MqttDoor, origin: Origin, identity: Identity, topic: Topic, will: Will): void {
-  const { exchange, clock, log } = door;
+  const { clock, log } = door;
   if (!door.access.mayPublish(identity, topic)) {
     log.warn({ client: origin.name, topic: topic.name, reason: "not authorized" }, "will refused");
     return;
@@ -49,5 +57,19 @@ function publishWill(door: MqttDoor, origin: Origin, identity: Identity, topic: 
     clock.epoch,
     expiryOf(will.properties, clock.epoch),
   );
-  exchange.publish(topic, message);
+  const hooks = door.hooks?.seesMessages === true ? door.hooks : undefined;
+  const client = { door: "mqtt", name: origin.name, identity, address: undefined };
+  const verdict = hooks?.publish(client, message) ?? message;
+  if (verdict instanceof Promise) void verdict.then((known) => publishAllowed(door, known));
+  else publishAllowed(door, verdict);
+}
+
+function publishAllowed({ exchange, log, metrics, flushScheduler }: MqttDoor, verdict: Message | Refusal): void {
+  if ("reasonCode" in verdict) {
+    metrics.messagesRefused.add("hook");
+    log.warn({ reason: verdict.reason }, "will refused");
+    return;
+  }
+  exchange.publishMessage(verdict);
+  flushScheduler.arm();
 }

@@ -1,0 +1,163 @@
+import { createMessage, type Message } from "@isthmus/exchange";
+import { isReasonCodeOf, ReasonCode, type SubscriptionRequest } from "@isthmus/mqtt/codec";
+import { parseTopicName } from "@isthmus/mqtt/topics";
+import type { Logger } from "pino";
+import type { Refusal } from "../access/access.js";
+import type { Awaitable, Departure, HookClient, HookOptions, Hooks, Replacement } from "./hooks.js";
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+/** What a client is told when a hook has failed: whatever went wrong is for the log alone. */
+const FAILED: Refusal = { reasonCode: ReasonCode.implementationSpecificError, reason: "a hook has failed" };
+
+/** Calls the hooks: waits only for promises, and turns what fails into a no. */
+export class HookRunner {
+  readonly hooks: Hooks;
+  readonly #log: Logger;
+  readonly #timeoutMs: number;
+
+  constructor(hooks: Hooks, log: Logger, { timeoutMs = DEFAULT_TIMEOUT_MS }: HookOptions = {}) {
+    this.hooks = hooks;
+    this.#log = log;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Whether each message is to pass by {@link publish}. */
+  get seesMessages(): boolean {
+    return this.hooks.onPublish !== undefined;
+  }
+
+  /** The message that is to be published instead of `message`, most often itself; or why it is not to be. */
+  publish(client: HookClient, message: Message): Awaitable<Message | Refusal> {
+    return this.#decide(
+      "onPublish",
+      () => this.hooks.onPublish?.(client, message),
+      (verdict) => {
+        if (verdict === undefined) return message;
+        return "reasonCode" in verdict ? inWordsOf("puback", verdict) : replace(message, verdict);
+      },
+    );
+  }
+
+  /** For each filter that is asked for: what to subscribe to, or why not. */
+  subscribe(
+    client: HookClient,
+    requests: readonly SubscriptionRequest[],
+  ): Awaitable<readonly (SubscriptionRequest | Refusal)[]> {
+    const verdicts = requests.map((request) => this.#subscribeOne(client, request));
+    return isSettled(verdicts) ? verdicts : Promise.all(verdicts.map((verdict) => Promise.resolve(verdict)));
+  }
+
+  /** @returns undefined to leave it to the settings. */
+  authenticate(credentials: Parameters<NonNullable<Hooks["authenticate"]>>[0]) {
+    return this.#decide(
+      "authenticate",
+      () => this.hooks.authenticate?.(credentials),
+      (verdict) => verdict,
+    );
+  }
+
+  authorizePublish(...[identity, topic]: Parameters<NonNullable<Hooks["authorizePublish"]>>): boolean | undefined {
+    return this.#allow("authorizePublish", () => this.hooks.authorizePublish?.(identity, topic));
+  }
+
+  authorizeSubscribe(...[identity, filter]: Parameters<NonNullable<Hooks["authorizeSubscribe"]>>): boolean | undefined {
+    return this.#allow("authorizeSubscribe", () => this.hooks.authorizeSubscribe?.(identity, filter));
+  }
+
+  tellConnected(client: HookClient): void {
+    this.#tell("onConnect", () => this.hooks.onConnect?.(client));
+  }
+
+  tellDisconnected(client: HookClient, departure: Departure): void {
+    this.#tell("onDisconnect", () => this.hooks.onDisconnect?.(client, departure));
+  }
+
+  tellUnsubscribed(client: HookClient, topicFilter: string): void {
+    this.#tell("onUnsubscribe", () => this.hooks.onUnsubscribe?.(client, topicFilter));
+  }
+
+  #subscribeOne(client: HookClient, request: SubscriptionRequest): Awaitable<SubscriptionRequest | Refusal> {
+    return this.#decide(
+      "onSubscribe",
+      () => this.hooks.onSubscribe?.(client, request),
+      (verdict) => {
+        if (verdict === undefined) return request;
+        if ("reasonCode" in verdict) return inWordsOf("suback", verdict);
+        return verdict.qos < request.qos ? { ...request, qos: verdict.qos } : request;
+      },
+    );
+  }
+
+  /** Asks a hook and makes something of its answer, at once where it answers at once. */
+  #decide<T, R>(name: keyof Hooks, ask: () => Awaitable<T>, conclude: (answer: T) => R): Awaitable<R | Refusal> {
+    try {
+      const answer = ask();
+      if (!(answer instanceof Promise)) return conclude(answer);
+      return this.#inTime(answer)
+        .then(conclude)
+        .catch((error: unknown) => this.#fail(name, error));
+    } catch (error) {
+      return this.#fail(name, error);
+    }
+  }
+
+  #allow(name: keyof Hooks, ask: () => boolean | undefined): boolean | undefined {
+    try {
+      const answer: unknown = ask();
+      if (typeof answer === "boolean" || answer === undefined) return answer;
+      throw new TypeError(`${name} must answer at once, with true, false or undefined`);
+    } catch (error) {
+      this.#fail(name, error);
+      return false;
+    }
+  }
+
+  #tell(name: keyof Hooks, call: () => Awaitable<void>): void {
+    try {
+      const done = call();
+      if (done instanceof Promise) done.catch((error: unknown) => this.#fail(name, error));
+    } catch (error) {
+      this.#fail(name, error);
+    }
+  }
+
+  #fail(hook: keyof Hooks, error: unknown): Refusal {
+    this.#log.error({ hook, err: error }, "a hook has failed");
+    return FAILED;
+  }
+
+  #inTime<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error(`the hook has not settled within ${this.#timeoutMs} ms`)),
+        this.#timeoutMs,
+      );
+      answer.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+}
+
+function isSettled<T>(answers: readonly Awaitable<T>[]): answers is readonly T[] {
+  return answers.every((answer) => !(answer instanceof Promise));
+}
+
+/** A reason code that the acknowledgement has no word for says no more than "no". */
+function inWordsOf(packet: "puback" | "suback", refusal: Refusal): Refusal {
+  const isSaid = refusal.reasonCode >= 0x80 && isReasonCodeOf(packet, refusal.reasonCode);
+  return isSaid ? refusal : { ...refusal, reasonCode: ReasonCode.notAuthorized };
+}
+
+/** @throws TopicSyntaxError when the new topic is none. */
+function replace(message: Message, { topic, payload, qos, retain, properties }: Replacement): Message {
+  return createMessage({
+    topic: topic === undefined ? message.topic : parseTopicName(topic),
+    payload: payload ?? message.payload.slice(),
+    qos: qos ?? message.qos,
+    retain: retain ?? message.retain,
+    properties: properties ?? message.properties,
+    origin: message.origin,
+    publishedAt: message.publishedAt,
+    expiresAt: message.expiresAt,
+  });
+}
