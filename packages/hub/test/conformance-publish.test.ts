@@ -412,3 +412,53 @@ describe.each(VERSIONS)("retained messages at protocol level %i", (version) => {
     expect((await publications(watcher)).map(({ retain }) => retain)).toEqual([false]);
   });
 });
+
+describe("topic aliases of the hub", () => {
+  // [MQTT-3.1.2-26], [MQTT-3.3.2-11]
+  test.each([0, 1, 2] as const)(
+    "at QoS %i stay within the client's maximum, and stand for their topics",
+    async (qos) => {
+      const client = await subscriber(5, "#", { properties: { topicAliasMaximum: 2 } });
+      const publisher = await door.connect();
+      const topics = Array.from({ length: 60 }, (_, i) => `house/${i % 3}`);
+      for (const topic of topics) await publisher.publish(topic, topic, { qos });
+      const topicByAlias = new Map<number, string>();
+      for (const packet of await publications(client)) {
+        const topicAlias = packet.properties?.topicAlias;
+        if (topicAlias !== undefined) expect([1, 2]).toContain(topicAlias);
+        if (packet.topic !== "" && topicAlias !== undefined) topicByAlias.set(topicAlias, packet.topic);
+        expect(packet.topic === "" ? topicByAlias.get(topicAlias ?? 0) : packet.topic).toBe(textOf(packet));
+      }
+      expect(topicByAlias.size).toBe(2);
+    },
+  );
+
+  // [MQTT-3.1.2-27]
+  test.each([undefined, 0])("are not used for a client that takes %s", async (topicAliasMaximum) => {
+    const client = await subscriber(5, "#", { properties: { topicAliasMaximum } });
+    for (let i = 0; i < 10; i++) await client.publish("house/a", "x", { qos: 1 });
+    for (const packet of await publications(client)) {
+      expect([packet.topic, packet.properties?.topicAlias]).toEqual(["house/a", undefined]);
+    }
+  });
+
+  test("end with the connection [MQTT-3.3.2-7]", async () => {
+    const rest = { properties: { topicAliasMaximum: 5 } };
+    const client = await subscriber(5, "#", rest);
+    await client.publish("house/a", "1", { qos: 1 });
+    expect((await publications(client))[0]).toMatchObject({ topic: "house/a", properties: { topicAlias: 1 } });
+    await client.break();
+    const back = await door.connect(lasting(5, { ...rest }));
+    await back.publish("house/a", "2");
+    expect((await publications(back)).map(({ topic }) => topic)).toEqual(["house/a", ""]);
+  });
+
+  test("may be turned off", async () => {
+    const without = new MemoryDoor({ limits: { maxOutboundTopicAliases: 0 } });
+    const client = await without.connect({ properties: { topicAliasMaximum: 5 } });
+    await client.subscribe("#");
+    for (let i = 0; i < 5; i++) await client.publish("house/a", "x");
+    expect((await publications(client)).every(({ topic }) => topic === "house/a")).toBe(true);
+    await without.close();
+  });
+});

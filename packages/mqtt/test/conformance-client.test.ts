@@ -349,7 +349,7 @@ describe("a client of MQTT 5.0", () => {
     const aliasesWith = (topicAliasMaximum: number | undefined): (number | undefined)[] => {
       const ladder = new Ladder();
       ladder.connect({ properties: { topicAliasMaximum } });
-      for (let i = 0; i < 30; i++) ladder.publish(0, `t/${i % 6}`);
+      for (let i = 0; i < 30; i++) ladder.publish(0, `topic/${i % 6}`);
       return ladder.sent().map((packet) => (packet.type === "publish" ? packet.properties?.topicAlias : undefined));
     };
     for (const none of [undefined, 0]) expect(aliasesWith(none).every((alias) => alias === undefined)).toBe(true);

@@ -1,6 +1,7 @@
 import { encodeUtf8 } from "@isthmus/bytes";
 import type { Packet, ProtocolVersion, PublishPacket } from "../src/codec/index.js";
 import { OutboundEntry } from "../src/session/outbound-entry.js";
+import type { OutboundTopicAliases } from "../src/session/outbound-topic-aliases.js";
 import { Outbox, OutboxMemory } from "../src/session/outbox.js";
 import type { Publication } from "../src/session/publication.js";
 import {
@@ -21,6 +22,7 @@ export function testMessage(name: string, rest: Partial<Publication> & { payload
   const { payloadBytes = 1, ...fields } = rest;
   return {
     name,
+    topic: name,
     topicBytes: encodeUtf8(name),
     payloadSource: new Uint8Array(payloadBytes),
     payloadStart: 0,
@@ -37,14 +39,18 @@ export class TestLink implements SessionLink {
   readonly version: ProtocolVersion;
   readonly maximumPacketSize: number;
   readonly receiveMaximum: number;
+  readonly topicAliases: OutboundTopicAliases | undefined;
   isRoomy = true;
   flushCount = 0;
   readonly #transport = new CapturingTransport();
 
-  constructor(options: Partial<Pick<SessionLink, "version" | "maximumPacketSize" | "receiveMaximum">> = {}) {
+  constructor(
+    options: Partial<Pick<SessionLink, "version" | "maximumPacketSize" | "receiveMaximum" | "topicAliases">> = {},
+  ) {
     this.version = options.version ?? 5;
     this.maximumPacketSize = options.maximumPacketSize ?? Number.POSITIVE_INFINITY;
     this.receiveMaximum = options.receiveMaximum ?? 65_535;
+    this.topicAliases = options.topicAliases;
   }
 
   canSend(): boolean {

@@ -17,6 +17,8 @@ interface Outgoing {
   state: "new" | "published" | "released";
 }
 
+const TOPIC_ALIAS_MAXIMUM = 3;
+
 /**
  * A small client for simulations, written from sections 4.3, 4.4 and 4.9 alone: it shares nothing with the server's
  * session but the codec. It keeps its session over connections, answers late and in its own time, and complains when
@@ -28,6 +30,7 @@ export class ReferenceClient implements FrameSink {
   readonly #version: ProtocolVersion;
   readonly #random: SeededRandom;
   #framer = new Framer();
+  readonly #topicByAlias = new Map<number, string>();
   #outgoing: Outgoing[] = [];
   #lastIdentifier = 0;
   /** QoS 2 messages that were delivered and not released. */
@@ -63,12 +66,17 @@ export class ReferenceClient implements FrameSink {
   /** A connection opens. */
   connect(isFirst: boolean): void {
     this.#framer = new Framer();
+    this.#topicByAlias.clear();
     this.#transmits = [];
     this.#answers = [];
     this.#open.clear();
     this.#isOpen = false;
     this.#receiveMaximum = this.#version === 5 ? this.#random.nextInteger(1, 8) : 65_535;
-    const properties = { receiveMaximum: this.#receiveMaximum, sessionExpiryInterval: 1000 };
+    const properties = {
+      receiveMaximum: this.#receiveMaximum,
+      sessionExpiryInterval: 1000,
+      topicAliasMaximum: TOPIC_ALIAS_MAXIMUM,
+    };
     this.#send({
       type: "connect",
       protocolVersion: this.#version,
@@ -154,7 +162,15 @@ export class ReferenceClient implements FrameSink {
     }
   }
 
-  #receivePublish({ qos, packetIdentifier = 0, payload }: PublishPacket): void {
+  #checkAlias(topic: string, topicAlias: number | undefined): void {
+    if (topicAlias === undefined) return;
+    if (topicAlias > TOPIC_ALIAS_MAXIMUM) throw new Error(`topic alias ${topicAlias}`);
+    if (topic !== "") this.#topicByAlias.set(topicAlias, topic);
+    else if (!this.#topicByAlias.has(topicAlias)) throw new Error(`topic alias ${topicAlias} was never set`);
+  }
+
+  #receivePublish({ qos, packetIdentifier = 0, payload, topic, properties }: PublishPacket): void {
+    this.#checkAlias(topic, properties?.topicAlias);
     const text = new TextDecoder().decode(payload);
     if (qos === 0) {
       this.delivered.push({ text, qos });

@@ -12,6 +12,7 @@ import {
 } from "../src/codec/index.js";
 import { OutboundEntry } from "../src/session/outbound-entry.js";
 import { Outbox, OutboxMemory } from "../src/session/outbox.js";
+import { OutboundTopicAliases } from "../src/session/outbound-topic-aliases.js";
 import { ServerConnection } from "../src/session/server-connection.js";
 import { ServerSession, type SessionLink } from "../src/session/server-session.js";
 import { CapturingTransport, RecordingOwner } from "./server-ladder.js";
@@ -26,6 +27,7 @@ class SimulatedConnection extends RecordingOwner implements SessionLink {
   readonly transport = new CapturingTransport();
   isRoomy = true;
   receiveMaximum = 65_535;
+  readonly #topicAliases = new OutboundTopicAliases(3);
   readonly #server: SimulatedServer;
 
   constructor(server: SimulatedServer) {
@@ -40,6 +42,10 @@ class SimulatedConnection extends RecordingOwner implements SessionLink {
       server.hasSession = true;
       server.session.attach(this, 0);
     };
+  }
+
+  get topicAliases(): OutboundTopicAliases | undefined {
+    return this.version === 5 ? this.#topicAliases : undefined;
   }
 
   get version(): ProtocolVersion {
@@ -102,7 +108,7 @@ class SimulatedServer {
 
   publish(qos: 0 | 1 | 2, text: string): void {
     const payloadSource = encodeUtf8(text);
-    const message = { ...testMessage("down"), payloadSource, payloadEnd: payloadSource.length };
+    const message = { ...testMessage("downwards"), payloadSource, payloadEnd: payloadSource.length };
     if (qos === 0) this.session.sendUnacknowledged(message, false, undefined, 0);
     else this.session.offer(new OutboundEntry(message, qos, false, undefined, undefined), 0);
   }

@@ -410,18 +410,18 @@ describe("after a reconnection", () => {
   it("topic aliases start anew [MQTT-3.3.2-7]", () => {
     const ladder = new Ladder({ properties: { sessionExpiryInterval: 60, topicAliasMaximum: 5 } });
     ladder.connect({ properties: { topicAliasMaximum: 1 } });
-    ladder.publish(0, "a");
-    ladder.publish(1, "a");
-    ladder.publish(1, "b");
+    ladder.publish(0, "topic/a");
+    ladder.publish(1, "topic/a");
+    ladder.publish(1, "topic/b");
     expect(ladder.sent()).toMatchObject([
-      { topic: "a", properties: { topicAlias: 1 } },
+      { topic: "topic/a", properties: { topicAlias: 1 } },
       { topic: "", properties: { topicAlias: 1 } },
-      { topic: "b", properties: undefined },
+      { topic: "topic/b", properties: undefined },
     ]);
     ladder.reconnect({ sessionPresent: true, properties: { topicAliasMaximum: 1 } });
     expect(ladder.sent()).toMatchObject([
-      { topic: "a", dup: true, properties: { topicAlias: 1 } },
-      { topic: "b", dup: true },
+      { topic: "topic/a", dup: true, properties: { topicAlias: 1 } },
+      { topic: "topic/b", dup: true },
     ]);
   });
 

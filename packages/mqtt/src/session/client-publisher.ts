@@ -7,7 +7,7 @@ import { Fifo } from "./fifo.js";
 import { type InFlight, OutboundWindow } from "./outbound-window.js";
 import type { PacketIdentifiers } from "./packet-identifiers.js";
 import type { ServerLimits } from "./server-limits.js";
-import { OutboundTopicAliases } from "./topic-aliases.js";
+import { OutboundTopicAliases } from "./outbound-topic-aliases.js";
 
 /** A message that the session was given and has not settled: what {@link ClientPublisher.cancel} takes. */
 export interface PendingMessage<C> {
@@ -182,13 +182,11 @@ export class ClientPublisher<C> {
 
   #sendPublish(message: OutboundMessage, packetIdentifier: number | undefined, dup: boolean): void {
     const packet = { type: "publish", dup, packetIdentifier, ...message } as const;
-    // An empty topic is the caller's error, not one with an alias.
-    const isAliasable = message.properties?.topicAlias === undefined && message.topic !== "";
-    const alias = isAliasable ? this.#aliases.find(message.topic) : undefined;
+    const alias = message.properties?.topicAlias === undefined ? this.#aliases.choose(message.topic) : undefined;
     if (!alias) return this.#port.send(packet);
-    const { topic, topicAlias } = alias;
-    this.#port.send({ ...packet, topic, properties: { ...message.properties, topicAlias } });
-    this.#aliases.establish(message.topic, topicAlias);
+    const topic = alias.isEstablished ? "" : message.topic;
+    this.#port.send({ ...packet, topic, properties: { ...message.properties, topicAlias: alias.topicAlias } });
+    alias.isEstablished = true;
   }
 
   #sendPubrel(packetIdentifier: number, isFound: boolean): void {

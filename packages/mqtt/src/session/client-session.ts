@@ -22,7 +22,7 @@ import { InboundWindow } from "./inbound-window.js";
 import { KeepAlive } from "./keep-alive.js";
 import { PacketIdentifiers } from "./packet-identifiers.js";
 import { DEFAULT_SERVER_LIMITS, type ServerLimits, serverLimits } from "./server-limits.js";
-import { InboundTopicAliases } from "./topic-aliases.js";
+import { InboundTopicAliases } from "./inbound-topic-aliases.js";
 
 /**
  * Where the connection stands.

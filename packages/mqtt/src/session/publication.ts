@@ -2,9 +2,11 @@ import { byteAt, writeUint16 } from "@isthmus/bytes";
 import type { ProtocolVersion, QoS } from "../codec/packets.js";
 import { variableByteIntegerSize, writeVariableByteInteger } from "../codec/variable-byte-integer.js";
 import type { Outbox } from "./outbox.js";
+import type { TopicAlias } from "./outbound-topic-aliases.js";
 
 /** A message as a server session sends it: what is the same for all its receivers, encoded once. */
 export interface Publication {
+  readonly topic: string;
   readonly topicBytes: Uint8Array;
   readonly payloadSource: Uint8Array;
   readonly payloadStart: number;
@@ -27,6 +29,8 @@ export interface PublishForm {
   /** 0 with QoS 0. */
   readonly packetIdentifier: number;
   readonly identifiers: readonly number[] | undefined;
+  /** MQTT 5.0 only. */
+  readonly alias: TopicAlias | undefined;
 }
 
 /** A payload up to this many bytes is copied next to its header. */
@@ -34,6 +38,7 @@ const INLINE_PAYLOAD = 4096;
 const PUBLISH = 0x30;
 const MESSAGE_EXPIRY_INTERVAL = 0x02;
 const SUBSCRIPTION_IDENTIFIER = 0x0b;
+const TOPIC_ALIAS = 0x23;
 
 /** Bytes of the frame that {@link writePublication} makes. */
 export function publicationSize(publication: Publication, form: PublishForm): number {
@@ -52,13 +57,14 @@ export function writePublication(outbox: Outbox, publication: Publication, form:
   const remainingLength = remainingLengthOf(publication, form);
   const payloadBytes = payloadEnd - payloadStart;
   const isInline = payloadBytes <= INLINE_PAYLOAD;
+  const topicLength = topicLengthOf(publication, form);
   const headerBytes = 1 + variableByteIntegerSize(remainingLength) + remainingLength - payloadBytes;
   let at = outbox.reserve(isInline ? headerBytes + payloadBytes : headerBytes);
   const target = outbox.staging;
   target[at++] = PUBLISH | (form.dup ? 0x08 : 0) | (form.qos << 1) | (form.retain ? 0x01 : 0);
   at = writeVariableByteInteger(target, at, remainingLength);
-  writeUint16(target, at, publication.topicBytes.length);
-  at = copyBytes(target, at + 2, publication.topicBytes, 0, publication.topicBytes.length);
+  writeUint16(target, at, topicLength);
+  at = copyBytes(target, at + 2, publication.topicBytes, 0, topicLength);
   if (form.qos !== 0) {
     writeUint16(target, at, form.packetIdentifier);
     at += 2;
@@ -69,16 +75,22 @@ export function writePublication(outbox: Outbox, publication: Publication, form:
 }
 
 function remainingLengthOf(publication: Publication, form: PublishForm): number {
-  const length =
-    2 + publication.topicBytes.length + (form.qos === 0 ? 0 : 2) + publication.payloadEnd - publication.payloadStart;
+  const payloadBytes = publication.payloadEnd - publication.payloadStart;
+  const length = 2 + topicLengthOf(publication, form) + (form.qos === 0 ? 0 : 2) + payloadBytes;
   if (form.version !== 5) return length;
   const propertyLength = propertyLengthOf(publication, form);
   return length + variableByteIntegerSize(propertyLength) + propertyLength;
 }
 
+/** Bytes of the topic: none once an alias stands for it. */
+function topicLengthOf({ topicBytes }: Publication, { alias }: PublishForm): number {
+  return alias?.isEstablished === true ? 0 : topicBytes.length;
+}
+
 function propertyLengthOf(publication: Publication, form: PublishForm): number {
   let length = publication.propertyBytes.length;
   if (publication.expiresAt !== Number.POSITIVE_INFINITY) length += 5;
+  if (form.alias !== undefined) length += 3;
   if (form.identifiers === undefined) return length;
   for (const identifier of form.identifiers) length += 1 + variableByteIntegerSize(identifier);
   return length;
@@ -100,6 +112,11 @@ function writeProperties(
     writeUint16(target, at, seconds >>> 16);
     writeUint16(target, at + 2, seconds & 0xffff);
     at += 4;
+  }
+  if (form.alias !== undefined) {
+    target[at++] = TOPIC_ALIAS;
+    writeUint16(target, at, form.alias.topicAlias);
+    at += 2;
   }
   if (form.identifiers === undefined) return at;
   for (const identifier of form.identifiers) {

@@ -4,6 +4,7 @@ import { ReasonCode } from "../codec/reason-codes.js";
 import { Fifo } from "./fifo.js";
 import { InFlightTable } from "./in-flight-table.js";
 import type { OutboundEntry } from "./outbound-entry.js";
+import type { OutboundTopicAliases, TopicAlias } from "./outbound-topic-aliases.js";
 import type { Outbox } from "./outbox.js";
 import { type Publication, type PublishForm, publicationSize, writePublication } from "./publication.js";
 
@@ -15,6 +16,8 @@ export interface SessionLink {
   readonly maximumPacketSize: number;
   /** The client's Receive Maximum. */
   readonly receiveMaximum: number;
+  /** Undefined when the client takes none, or the server uses none. */
+  readonly topicAliases: OutboundTopicAliases | undefined;
   /** False while the client takes its bytes too slowly: messages wait in the session. */
   canSend(): boolean;
   /** Something was put into the outbox. */
@@ -83,6 +86,7 @@ export class ServerSession<M extends Publication> {
     dup: false,
     packetIdentifier: 0,
     identifiers: undefined,
+    alias: undefined,
   };
 
   constructor(options: ServerSessionOptions, observer: SessionObserver<M>) {
@@ -146,13 +150,12 @@ export class ServerSession<M extends Publication> {
   sendUnacknowledged(message: M, retain: boolean, identifiers: readonly number[] | undefined, now: number): boolean {
     const link = this.#link;
     if (link === undefined) return false;
-    const form = this.#prepare(0, retain, false, 0, identifiers);
+    const form = this.#prepare(0, retain, false, 0, identifiers, link.topicAliases?.choose(message.topic));
     if (publicationSize(message, form) > link.maximumPacketSize) {
       this.#observer.handleDropped(message, "too-large");
       return false;
     }
-    writePublication(link.outbox, message, form, now);
-    link.scheduleFlush();
+    write(link, message, form, now);
     return true;
   }
 
@@ -318,7 +321,8 @@ export class ServerSession<M extends Publication> {
   }
 
   #send(entry: OutboundEntry<M>, link: SessionLink, now: number): void {
-    const form = this.#prepare(entry.qos, entry.retain, false, 0, entry.identifiers);
+    const alias = link.topicAliases?.choose(entry.message.topic);
+    const form = this.#prepare(entry.qos, entry.retain, false, 0, entry.identifiers, alias);
     if (publicationSize(entry.message, form) > link.maximumPacketSize) {
       // Too large for this client: it is skipped as if it had been sent. [MQTT-3.1.2-25]
       this.#drop(entry, "too-large");
@@ -329,8 +333,7 @@ export class ServerSession<M extends Publication> {
     entry.state = "published";
     entry.isSent = true;
     this.#observer.handleChanged(entry);
-    writePublication(link.outbox, entry.message, form, now);
-    link.scheduleFlush();
+    write(link, entry.message, form, now);
   }
 
   /** Sends PUBREL again for what was released, and lines up the rest. */
@@ -361,15 +364,16 @@ export class ServerSession<M extends Publication> {
 
   #sendAgain(entry: OutboundEntry<M>, link: SessionLink, now: number): void {
     this.#noteResent(entry);
-    const form = this.#prepare(entry.qos, entry.retain, entry.isSent, entry.packetIdentifier, entry.identifiers);
+    const { qos, retain, isSent, packetIdentifier, identifiers } = entry;
+    const alias = link.topicAliases?.choose(entry.message.topic);
+    const form = this.#prepare(qos, retain, isSent, packetIdentifier, identifiers, alias);
     if (publicationSize(entry.message, form) > link.maximumPacketSize) {
       this.#window.delete(entry);
       this.#drop(entry, "too-large");
       return;
     }
     entry.isSent = true;
-    writePublication(link.outbox, entry.message, form, now);
-    link.scheduleFlush();
+    write(link, entry.message, form, now);
   }
 
   /** The entry no longer waits to be sent again. */
@@ -386,6 +390,7 @@ export class ServerSession<M extends Publication> {
     dup: boolean,
     packetIdentifier: number,
     identifiers: readonly number[] | undefined,
+    alias: TopicAlias | undefined,
   ): Mutable<PublishForm> {
     const form = this.#form;
     form.qos = qos;
@@ -393,6 +398,7 @@ export class ServerSession<M extends Publication> {
     form.dup = dup;
     form.packetIdentifier = packetIdentifier;
     form.identifiers = identifiers;
+    form.alias = alias;
     return form;
   }
 
@@ -407,6 +413,12 @@ export class ServerSession<M extends Publication> {
     this.#observer.handleDropped(entry.message, reason);
     this.#observer.handleSettled(entry);
   }
+}
+
+function write(link: SessionLink, message: Publication, form: PublishForm, now: number): void {
+  writePublication(link.outbox, message, form, now);
+  if (form.alias !== undefined) form.alias.isEstablished = true;
+  link.scheduleFlush();
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };

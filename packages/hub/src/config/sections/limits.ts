@@ -27,6 +27,12 @@ export const limitsSection = z.strictObject({
     .max(65_535)
     .default(mqtt.topicAliasMaximum)
     .describe("topic aliases that a client may set on a connection"),
+  max_outbound_topic_aliases: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(mqtt.maxOutboundTopicAliases)
+    .describe("topic aliases that the hub sets on a connection, if the client takes any"),
   max_in_flight: z
     .int()
     .min(1)

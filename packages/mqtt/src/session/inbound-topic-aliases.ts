@@ -1,30 +1,6 @@
 import { MqttProtocolError, protocolError } from "../codec/errors.js";
 import { ReasonCode } from "../codec/reason-codes.js";
 
-/** The topic aliases that one connection's sender has set up (3.3.2.3.4): the first topics get one each. */
-export class OutboundTopicAliases {
-  readonly #maximum: number;
-  readonly #aliasByTopic = new Map<string, number>();
-
-  /** @param maximum the receiver's Topic Alias Maximum; 0 means none. [MQTT-3.3.2-9] */
-  constructor(maximum: number) {
-    this.#maximum = maximum;
-  }
-
-  /** How to send `topic`: with an alias and, once the receiver knows it, an empty topic; undefined for no alias. */
-  find(topic: string): { readonly topic: string; readonly topicAlias: number } | undefined {
-    const known = this.#aliasByTopic.get(topic);
-    if (known !== undefined) return { topic: "", topicAlias: known };
-    const isFull = this.#aliasByTopic.size >= this.#maximum;
-    return isFull ? undefined : { topic, topicAlias: this.#aliasByTopic.size + 1 };
-  }
-
-  /** The PUBLISH that says what `topicAlias` stands for was sent. */
-  establish(topic: string, topicAlias: number): void {
-    this.#aliasByTopic.set(topic, topicAlias);
-  }
-}
-
 /** The topic aliases that the peer has set up on one connection (3.3.2.3.4). */
 export class InboundTopicAliases {
   readonly #maximum: number;
