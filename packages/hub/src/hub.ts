@@ -3,8 +3,9 @@ import type { Client, ConnectOptions } from "@isthmus/mqtt";
 import { parseTopicNameBytes } from "@isthmus/mqtt/topics";
 import { type Logger, pino } from "pino";
 import { AccessControl } from "./access/access-control.js";
-import type { AccessOptions } from "./access/access-options.js";
+import type { AccessOptions, ListenerAccess } from "./access/access-options.js";
 import { Clock } from "./clock.js";
+import { CoapPart } from "./doors/coap/coap-part.js";
 import { MqttDoor } from "./doors/mqtt/mqtt-door.js";
 import { MQTT_DEFAULTS, type MqttDoorOptions } from "./doors/mqtt/mqtt-options.js";
 import { FlushScheduler } from "./flush-scheduler.js";
@@ -16,7 +17,7 @@ import type { HubContext, HubPart, ReplaySource } from "./hub-context.js";
 import type { HubOptions } from "./hub-options.js";
 import type { HttpMount } from "./listeners/http-mount.js";
 import type { ListenerOptions } from "./listeners/listener-options.js";
-import { ListenerSet, type OpenListener } from "./listeners/listener-set.js";
+import { type ListenerPlan, ListenerSet, type OpenListener } from "./listeners/listener-set.js";
 import { takeLive } from "./live-options.js";
 import { Metrics } from "./metrics.js";
 import { MetricsMount } from "./prometheus/metrics-mount.js";
@@ -63,6 +64,7 @@ export class Hub {
   readonly #log: Logger;
   readonly #context: HubContext;
   readonly #mqttDoor: MqttDoor;
+  readonly #coapPart: CoapPart | undefined;
   /** What runs beside the doors, in the order in which it is opened. */
   readonly #parts: HubPart[] = [];
   /** What the HTTP listener serves. */
@@ -116,6 +118,10 @@ export class Hub {
         this.#log.warn({ address, listener, reason }, "connection refused");
       },
     });
+    if (options.coap) {
+      this.#coapPart = new CoapPart(this.#context, options.coap, limits.maxTopicLevels);
+      this.#mounts.push(this.#coapPart.mount);
+    }
     this.#parts.push(new SysTopics(this.#context, this.#mqttDoor, options.sys));
     const measured = { exchange: this.exchange, metrics: this.metrics, mqttDoor: this.#mqttDoor };
     const metricsMount = new MetricsMount(measured, "/metrics");
@@ -136,6 +142,12 @@ export class Hub {
   /** The HTTP door, with MQTT over WebSocket at `/mqtt`; undefined when it is closed. */
   get http(): OpenDoor | undefined {
     return this.listeners.find(({ type }) => type === "http");
+  }
+
+  /** The CoAP door, over UDP and TCP; undefined when it is closed. */
+  get coap(): OpenDoor | undefined {
+    const url = this.#coapPart?.door?.url;
+    return url === undefined ? undefined : { url };
   }
 
   /** The listeners that are open, in the order of the options. */
@@ -175,7 +187,7 @@ export class Hub {
     const hub = new Hub(options);
     try {
       const plan = hub.#listeners.plan(listenersOf(options));
-      const useAccess = await hub.#access.load(accessOf(options), plan.access);
+      const useAccess = await hub.#access.load(accessOf(options), hub.#accessOf(plan));
       await hub.#listeners.check(plan);
       useAccess();
       return hub.accessSummary;
@@ -186,7 +198,7 @@ export class Hub {
 
   async #takeOver(options: HubOptions): Promise<readonly string[]> {
     const plan = this.#listeners.plan(listenersOf(options));
-    const useAccess = await this.#access.load(accessOf(options), plan.access);
+    const useAccess = await this.#access.load(accessOf(options), this.#accessOf(plan));
     const useListeners = await this.#listeners.prepare(plan);
     useAccess();
     useListeners();
@@ -200,6 +212,7 @@ export class Hub {
   /** Opens the doors; {@link createHub} has done so. */
   async open(): Promise<void> {
     await this.reload();
+    await this.#coapPart?.open();
     for (const part of this.#parts) await part.open();
     this.#isReady = true;
   }
@@ -236,10 +249,16 @@ export class Hub {
     const listenersClosed = this.#listeners.close();
     this.#ending.abort(new Error("the hub was closed"));
     await Promise.all(this.#parts.map((part) => part.close()));
+    await this.#coapPart?.close();
     await this.#mqttDoor.close(CLOSE_GRACE_MS);
     await listenersClosed;
     await this.#listeners.close();
     await this.#options.store?.close();
+  }
+
+  /** What access has to know of each listener, CoAP's among them. */
+  #accessOf({ access }: ListenerPlan): readonly ListenerAccess[] {
+    return this.#coapPart === undefined ? access : [...access, this.#coapPart.access];
   }
 
   #commit(): Promise<void> | undefined {
@@ -258,7 +277,8 @@ export class Hub {
     const lines = this.listeners.map(({ type, url }) =>
       type === "mqtt" ? `MQTT: ${url}\n` : `MQTT over WebSocket: ${url.replace("http", "ws")}/mqtt\n`,
     );
-    return `isthmus\n\n${lines.join("")}`;
+    const coap = this.coap === undefined ? "" : `CoAP: ${this.coap.url}\n`;
+    return `isthmus\n\n${lines.join("")}${coap}`;
   }
 }
 

@@ -3,9 +3,7 @@ import type { ServerRequest } from "@isthmus/coap";
 import { formatAddress } from "@isthmus/mqtt/transport-node";
 import type { HubContext } from "../../hub-context.js";
 import { type Caller, identify } from "../requests/caller.js";
-
-/** The name of CoAP's listener, over UDP, TCP and WebSocket, in logs and settings of access. */
-export const COAP_LISTENER = "coap";
+import { COAP_LISTENER } from "./coap-part.js";
 
 /**
  * Who makes a request: `?user=NAME&password=SECRET`, or `?token=TOKEN`, where a token of more than a Uri-Query's 255 bytes

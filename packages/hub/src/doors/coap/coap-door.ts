@@ -10,7 +10,14 @@ import {
   parseLinkCriterion,
   type ServerRequest,
 } from "@isthmus/coap";
-import { bindUdp, clockNow, listenTcp, openWebSocketDoor, type WebSocketDoor } from "@isthmus/coap/transport-node";
+import {
+  bindUdp,
+  clockNow,
+  listenTcp,
+  openWebSocketDoor,
+  type UdpTransport,
+  type WebSocketDoor,
+} from "@isthmus/coap/transport-node";
 import type { HubContext } from "../../hub-context.js";
 import { type Address, isLoopback, ListenError } from "../../listeners/listener.js";
 import { Publisher } from "../../publisher.js";
@@ -53,6 +60,7 @@ export class CoapDoor {
   readonly #transports: Closable[] = [];
   #webSocketDoor: WebSocketDoor | undefined;
   #url: string | undefined;
+  #udp: UdpTransport | undefined;
 
   constructor(init: CoapDoorInit) {
     this.#init = init;
@@ -73,6 +81,11 @@ export class CoapDoor {
     return this.#url;
   }
 
+  /** Its UDP socket, for those parts of the hub that ask devices; undefined while it is closed. */
+  get udp(): UdpTransport | undefined {
+    return this.#udp;
+  }
+
   /** Opens UDP and TCP on the same port. @throws ListenError */
   async open({ host, port }: Address): Promise<void> {
     const bound = await this.#bind(host, port);
@@ -87,7 +100,8 @@ export class CoapDoor {
 
   async close(): Promise<void> {
     this.#topicHandler.close();
-    await Promise.all([...this.#transports, this.#webSocketDoor].map((transport) => transport?.close()));
+    await Promise.all(this.#transports.map((transport) => transport.close()));
+    await this.#webSocketDoor?.close();
   }
 
   /** A port that is free for both, when any will do. */
@@ -101,6 +115,7 @@ export class CoapDoor {
           listenTcp({ host, port: udp.address.port, ...this.#connectionOptions() }),
         );
         this.#transports.push(udp, tcp);
+        this.#udp = udp;
         return udp.address.port;
       } catch (error) {
         await udp.close();

@@ -1,4 +1,5 @@
 import type { EndpointLimits, RequestRate } from "@isthmus/coap";
+import type { ListenOptions } from "../../listeners/listener-options.js";
 
 /** Limits of the CoAP door. Every one has a default. */
 export interface CoapDoorOptions {
@@ -39,3 +40,8 @@ export const COAP_DEFAULTS: CoapDoorOptions = {
   requestRate: undefined,
   endpoint: {},
 };
+
+/** Where CoAP is spoken, over UDP and TCP at the same port, and on what terms. */
+export interface CoapListenOptions extends Pick<ListenOptions, "host" | "port" | "access"> {
+  readonly limits?: Partial<CoapDoorOptions> | undefined;
+}

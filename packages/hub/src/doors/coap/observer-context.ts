@@ -11,5 +11,5 @@ export interface ObserverContext {
   readonly turnEnd: TurnEnd;
   readonly options: CoapDoorOptions;
   /** The clock of the transports. */
-  now(): Instant;
+  readonly now: () => Instant;
 }
