@@ -5,7 +5,6 @@ import { encodeUtf8 } from "@isthmus/bytes";
 import type { ConnectPacket } from "@isthmus/mqtt/codec";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Access, Credentials, Verdict } from "../src/access/access.js";
-import { AnonymousAccess } from "../src/access/access.js";
 import { hashPassword } from "../src/access/passwords/password-secret.js";
 import { AccessError, type AccessOptions, type AccessRule } from "../src/index.js";
 import { MemoryDoor } from "./memory-door.js";
@@ -190,11 +189,13 @@ describe("a reload", () => {
     await anna.subscribe("a/#", { qos: 1 });
     expect(await ben.publish("a/1", "1", { qos: 1 })).toBe(0);
     await hub.hub.reload({
-      sources: [{ type: "passwords", file }],
-      rules: [
-        { user: "ben", allow: "write", topics: ["a/2"] },
-        { user: "anna", allow: "read", topics: ["a/3"] },
-      ],
+      access: {
+        sources: [{ type: "passwords", file }],
+        rules: [
+          { user: "ben", allow: "write", topics: ["a/2"] },
+          { user: "anna", allow: "read", topics: ["a/3"] },
+        ],
+      },
     });
     expect(await ben.publish("a/1", "2", { qos: 1 })).toBe(0x87);
     expect(await ben.publish("a/2", "3", { qos: 1 })).toBe(0x10);
@@ -220,7 +221,7 @@ describe("a reload", () => {
     await start({ rules });
     const anna = await hub.connect(ANNA);
     const wrong: AccessOptions = { rules: [{ allow: "read", topics: ["a/#/b"] }] };
-    await expect(hub.hub.reload(wrong)).rejects.toThrow(AccessError);
+    await expect(hub.hub.reload({ access: wrong })).rejects.toThrow(AccessError);
     rmSync(file);
     await expect(hub.hub.reload()).rejects.toThrow("there is no password file");
     expect(await anna.publish("a/1", "x", { qos: 1 })).toBe(0x10);
@@ -253,17 +254,21 @@ test("each listener has access settings of its own", async () => {
 
 describe("while the verdict is not known", () => {
   /** Lets the test decide. */
-  class SlowAccess extends AnonymousAccess implements Access {
+  class SlowAccess implements Access {
     readonly asked: { credentials: Credentials; decide: (verdict: Verdict) => void }[] = [];
+    readonly summary = "";
+    readonly version = 1;
 
-    constructor() {
-      super(true, true);
-    }
-
-    override authenticate(credentials?: Credentials): Verdict | Promise<Verdict> {
-      if (credentials === undefined) return { user: undefined };
+    authenticate(credentials: Credentials): Promise<Verdict> {
       return new Promise((decide) => this.asked.push({ credentials, decide }));
     }
+
+    readonly mayPublish = (): boolean => true;
+    readonly maySubscribe = (): boolean => true;
+    readonly mayRead = (): boolean => true;
+    readonly mayStay = (): undefined => undefined;
+    readonly isAdministrator = (): boolean => false;
+    readonly watch = (): void => {};
   }
 
   const connect = (clientId: string): ConnectPacket => ({

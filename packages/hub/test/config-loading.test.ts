@@ -51,7 +51,10 @@ describe("a problem is told with its place, what was found, what is allowed and 
       "listeners:\n  - type: http\n    alowed_origins: []",
       "FILE:3:5: listeners[0].alowed_origins: there is no such setting\n  did you mean allowed_origins?",
     ],
-    ["access:\n  anonymous: yes", 'FILE:2:14: access.anonymous: "yes" is not true or false\n  did you mean true?'],
+    [
+      "access:\n  allow_anonymous: yes",
+      'FILE:2:20: access.allow_anonymous: "yes" is not true or false\n  did you mean true?',
+    ],
     ["log: {level: info}\nlog: {}", "FILE:2:1: Map keys must be unique\n  a key may stand once in a mapping"],
     ["log:\n\tlevel: info", "FILE:2:1: Tabs are not allowed as indentation\n  indent with spaces"],
     [
@@ -120,13 +123,16 @@ describe("the environment", () => {
       ISTHMUS_LISTENERS__1__PORT: "3",
       ISTHMUS_LISTENERS__1__ALLOWED_ORIGINS: "https://a.example,https://b.example",
       ISTHMUS_LIMITS__MAX_QUEUED_MESSAGES: "7",
-      ISTHMUS_ACCESS__ANONYMOUS: "true",
+      ISTHMUS_ACCESS__ALLOW_ANONYMOUS: "true",
     });
     expect(config.listeners).toMatchObject([
       { type: "mqtt", port: 1 },
       { type: "http", port: 3, allowed_origins: ["https://a.example", "https://b.example"] },
     ]);
-    expect(config).toMatchObject({ limits: { max_in_flight: 5, max_queued_messages: 7 }, access: { anonymous: true } });
+    expect(config).toMatchObject({
+      limits: { max_in_flight: 5, max_queued_messages: 7 },
+      access: { allow_anonymous: true },
+    });
     expect(given).toMatchObject({ limits: { max_in_flight: 5, max_queued_messages: 7 } });
   });
 

@@ -27,7 +27,13 @@ const settingsOf = (args: readonly string[], environment: Readonly<Record<string
 describe("defaults < file < environment < flags", () => {
   test("without a file", async () => {
     expect(await settingsOf([])).toMatchObject({
-      hub: { mqtt: { port: 1883 }, http: { port: 8080 }, allowAnonymous: undefined },
+      hub: {
+        listeners: [
+          { type: "mqtt", port: 1883 },
+          { type: "http", port: 8080 },
+        ],
+        access: undefined,
+      },
       data: { directory: "/state/isthmus", durability: "sync" },
       log: { level: "info", format: "auto" },
     });
@@ -36,15 +42,15 @@ describe("defaults < file < environment < flags", () => {
   test("an empty file and no file are the same", async () => {
     const empty = path.join(folder, "empty.yaml");
     writeFileSync(empty, "");
-    const { hub, data, log } = await settingsOf(["--config", empty]);
-    const plain = await settingsOf([]);
-    expect({ data, log }).toEqual({ data: plain.data, log: plain.log });
-    expect(hub).toMatchObject({ mqtt: { port: 1883, host: "127.0.0.1" }, http: { port: 8080, host: "127.0.0.1" } });
+    expect(await settingsOf(["--config", empty])).toMatchObject({ ...(await settingsOf([])), hub: {} });
+    expect((await settingsOf(["--config", empty])).hub.listeners).toMatchObject(
+      (await settingsOf([])).hub.listeners ?? [],
+    );
   });
 
   test("the file, named by flag or variable", async () => {
     const fromFile = {
-      hub: { mqtt: { port: 11_883, host: "127.0.0.2" }, http: undefined, limits: { maxInFlight: 5 } },
+      hub: { listeners: [{ type: "mqtt", port: 11_883, host: "127.0.0.2" }], limits: { maxInFlight: 5 } },
       data: { directory: "/srv/hub", durability: "interval" },
       log: { level: "warn" },
     };
@@ -58,7 +64,7 @@ describe("defaults < file < environment < flags", () => {
       ISTHMUS_LOG__LEVEL: "error",
       ISTHMUS_DATA: "memory",
     });
-    expect(hub.mqtt).toMatchObject({ port: 21_883, host: "127.0.0.2" });
+    expect(hub.listeners).toMatchObject([{ port: 21_883, host: "127.0.0.2" }]);
     expect(log.level).toBe("error");
     expect(data).toBeUndefined();
   });
@@ -69,12 +75,16 @@ describe("defaults < file < environment < flags", () => {
       ISTHMUS_LISTENERS__0__PORT: "21883",
       ISTHMUS_LOG__LEVEL: "error",
     });
-    expect(hub).toMatchObject({ mqtt: { port: 0, host: "127.0.0.2" }, http: undefined, allowAnonymous: true });
+    expect(hub.listeners).toMatchObject([{ type: "mqtt", port: 0, host: "127.0.0.2" }]);
+    expect(hub.access).toMatchObject({ allowAnonymous: true });
     expect(log.level).toBe("debug");
     expect(data).toEqual({ directory: "/srv/hub", durability: "none" });
     expect((await settingsOf(["--config", file, "--memory"])).data).toBeUndefined();
-    expect((await settingsOf(["--config", file, "--http-port", "0"])).hub.http).toMatchObject({ port: 0 });
-    expect((await settingsOf(["--host", "::1"])).hub).toMatchObject({ mqtt: { host: "::1" }, http: { host: "::1" } });
+    expect((await settingsOf(["--config", file, "--http-port", "0"])).hub.listeners).toMatchObject([
+      { type: "mqtt", port: 11_883 },
+      { type: "http", port: 0 },
+    ]);
+    expect((await settingsOf(["--host", "::1"])).hub.listeners).toMatchObject([{ host: "::1" }, { host: "::1" }]);
   });
 });
 

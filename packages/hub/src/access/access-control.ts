@@ -39,11 +39,12 @@ export class AccessControl implements Access {
   }
 
   /**
-   * Takes over the settings, and reads the files that they name.
+   * Reads settings, and the files that they name. Nothing has changed until what it returns is called.
    *
-   * @throws AccessError when something cannot be used: then nothing has changed.
+   * @returns what takes them over
+   * @throws AccessError when something cannot be used
    */
-  async load(options: AccessOptions, listeners: readonly ListenerAccess[]): Promise<void> {
+  async load(options: AccessOptions, listeners: readonly ListenerAccess[]): Promise<() => void> {
     checkReachable(options, listeners);
     const sources = new Map<string, Promise<IdentitySource>>();
     const policyFor = async (own: AccessOptions | undefined, isLocal: boolean): Promise<AccessPolicy> => {
@@ -55,10 +56,12 @@ export class AccessControl implements Access {
     const policy = await policyFor(undefined, isAllLocal);
     const policies = new Map<string, AccessPolicy>();
     for (const { name, access, isLocal } of listeners) policies.set(name, await policyFor(access, isLocal));
-    this.#policy = policy;
-    this.#policyByListener = policies;
-    this.#version++;
-    for (const handleChange of this.#watchers) handleChange();
+    return () => {
+      this.#policy = policy;
+      this.#policyByListener = policies;
+      this.#version++;
+      for (const handleChange of this.#watchers) handleChange();
+    };
   }
 
   watch(handleChange: () => void): void {

@@ -1,10 +1,12 @@
 import { z } from "zod";
 import type { JsonSchema } from "./json-schema.js";
 import { accessSection } from "./sections/access.js";
+import { historySection } from "./sections/history.js";
 import { limitsSection } from "./sections/limits.js";
 import { listenersSection } from "./sections/listeners.js";
 import { logSection } from "./sections/log.js";
 import { storeSection } from "./sections/store.js";
+import { sysSection } from "./sections/sys.js";
 
 /**
  * The configuration file, composed of one schema a part of the hub (`sections/`).
@@ -22,6 +24,8 @@ export const configSchema = z.strictObject({
   listeners: listenersSection.describe("where clients come in"),
   access: accessSection.prefault({}).describe("who may connect, publish and subscribe"),
   limits: limitsSection.prefault({}).describe("bounds, see docs/limits.md"),
+  history: historySection.optional().describe("messages kept to be read later; default: none"),
+  sys: sysSection.prefault({}).describe("status topics below `$SYS/broker/`"),
   log: logSection.prefault({}).describe("the log, on standard error"),
 });
 

@@ -2,13 +2,11 @@ import type { HubOptions } from "../hub-options.js";
 import { camelCased } from "./camel-case.js";
 import type { Config } from "./config-schema.js";
 
-/** What the configuration says to the hub; its store and its log are the caller's to open. */
+/**
+ * What the configuration says to the hub; its store and its log are the caller's to open. Every option is there, as
+ * undefined if need be: what is no longer configured must not stay.
+ */
 export function hubOptionsOf(config: Config): Omit<HubOptions, "store" | "log"> {
-  const { listeners, access, limits } = camelCased(config);
-  return {
-    mqtt: listeners.find((listener) => listener.type === "mqtt"),
-    http: listeners.find((listener) => listener.type === "http"),
-    access: { allowAnonymous: access.anonymous },
-    limits,
-  };
+  const { data: _data, durability: _durability, log: _log, ...options } = camelCased(config);
+  return { history: undefined, ...options };
 }

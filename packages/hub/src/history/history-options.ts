@@ -3,9 +3,9 @@ export interface HistoryRule {
   /** A topic filter. */
   readonly filter: string;
   /** Messages kept of each topic. Default: as many as the other bounds allow. */
-  readonly maxMessages?: number;
+  readonly maxMessages?: number | undefined;
   /** Milliseconds that a message is kept. Default: as long as the other bounds allow. */
-  readonly maxAgeMs?: number;
+  readonly maxAgeMs?: number | undefined;
 }
 
 /** What {@link History} keeps. Nothing is kept of topics that no rule is about. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Transport } from "@isthmus/mqtt";
 import { NodeStreamTransport } from "@isthmus/mqtt/transport-node";
 import type { ListenerAccess } from "../access/access-options.js";
@@ -6,6 +7,7 @@ import { isLoopback } from "./listener.js";
 import type { ListenerOptions } from "./listener-options.js";
 import { type Peer, peerOf } from "./peer.js";
 import { openStreamListener, type StreamListener } from "./stream-listener.js";
+import { loadTlsContext } from "./tls-context.js";
 
 const LOOPBACK = "127.0.0.1";
 
@@ -29,14 +31,32 @@ export interface ListenerSetOwner extends Pick<
 
 type Named = ListenerOptions & { readonly name: string; readonly host: string };
 
-/** All doors over TCP, opened in order. */
+/** A listener that is open, as it was asked for. */
+interface Entry extends OpenListener, StreamListener {
+  readonly options: Named;
+  isServing: boolean;
+}
+
+/** What is to become of the listeners. Nothing has changed on its account yet. */
+export interface ListenerPlan {
+  readonly listeners: readonly {
+    readonly options: Named;
+    /** Undefined: it has to be opened. */
+    readonly entry: Entry | undefined;
+  }[];
+  /** What access has to know of each. */
+  readonly access: readonly ListenerAccess[];
+  /** Those that differ in what cannot change as long as they are open. */
+  readonly waiting: readonly string[];
+}
+
+/** All doors over TCP, in order. */
 export class ListenerSet {
   readonly #owner: ListenerSetOwner;
-  readonly #listeners: readonly Named[];
-  readonly #open: (StreamListener & OpenListener)[] = [];
+  #open: readonly Entry[] = [];
+  readonly #closing: Promise<void>[] = [];
 
-  constructor(listeners: readonly ListenerOptions[], owner: ListenerSetOwner) {
-    this.#listeners = named(listeners);
+  constructor(owner: ListenerSetOwner) {
     this.#owner = owner;
   }
 
@@ -45,38 +65,71 @@ export class ListenerSet {
     return this.#open;
   }
 
-  /** What access has to know of each. */
-  get access(): readonly ListenerAccess[] {
-    return this.#listeners.map(({ name, host, access }) => ({ name, isLocal: isLoopback(host), access }));
+  /** Finds out which of the listeners are open already: those at the same address. */
+  plan(wanted: readonly ListenerOptions[]): ListenerPlan {
+    const free = new Set(this.#open);
+    const waiting: string[] = [];
+    const listeners = named(wanted, this.#open).map((options) => {
+      const entry = [...free].find((open) => isSameAddress(open.options, options));
+      if (entry === undefined) return { options, entry };
+      free.delete(entry);
+      if (!isUnchanged(entry.options, options)) waiting.push(entry.name);
+      return { options: withChanges(entry.options, options), entry };
+    });
+    return { listeners, waiting, access: listeners.map(({ options }) => accessOf(options)) };
   }
 
-  /** @throws ListenError, TlsError; those that were opened stay so until {@link close}. */
-  async start(): Promise<void> {
-    for (const listener of this.#listeners) {
-      const { name, type } = listener;
-      this.#open.push({ name, type, ...(await this.#start(listener)) });
+  /** Reads certificates and keys, and opens nothing. @throws TlsError */
+  async check({ listeners }: ListenerPlan): Promise<void> {
+    for (const { options } of listeners) if (options.tls !== undefined) await loadTlsContext(options.tls);
+  }
+
+  /**
+   * Opens what is new, and reads certificates and keys, for the first time or again.
+   *
+   * @returns what puts them to use, and closes what is no longer wanted. New listeners turn clients away until then.
+   * @throws ListenError, TlsError: then all is as it was.
+   */
+  async prepare({ listeners }: ListenerPlan): Promise<() => void> {
+    const opened: Entry[] = [];
+    const next: { readonly entry: Entry; readonly options: Named; readonly useTls: () => void }[] = [];
+    try {
+      for (const { entry, options } of listeners) {
+        if (entry === undefined) opened.push(await this.#start(options));
+        const open = entry ?? opened.at(-1);
+        if (open !== undefined) next.push({ entry: open, options, useTls: await open.reload(options.tls) });
+      }
+    } catch (error) {
+      await Promise.all(opened.map((entry) => entry.close()));
+      throw error;
     }
-  }
-
-  /** Reads certificates and keys again. @returns what puts them to use. @throws TlsError */
-  async reload(): Promise<() => void> {
-    const uses = await Promise.all(this.#open.map((listener) => listener.reload()));
     return () => {
-      for (const use of uses) use();
+      const before = this.#open;
+      this.#open = next.map(({ entry, options, useTls }) => {
+        useTls();
+        return Object.assign(entry, { options, isServing: true });
+      });
+      for (const entry of before) if (!this.#open.includes(entry)) this.#closing.push(entry.close());
     };
   }
 
   /** Takes no more connections, and resolves once those over HTTP are gone; MQTT's are the door's to close. */
   async close(): Promise<void> {
-    await Promise.all(this.#open.map((listener) => listener.close()));
+    await Promise.all([...this.#closing, ...this.#open.map((listener) => listener.close())]);
   }
 
-  #start(listener: Named): Promise<StreamListener> {
+  async #start(options: Named): Promise<Entry> {
+    const { name, type } = options;
+    const state = { name, type, options, isServing: false };
+    return Object.assign(state, await this.#listen(options, () => state.isServing));
+  }
+
+  #listen(listener: Named, isServing: () => boolean): Promise<StreamListener> {
     const owner = this.#owner;
     const { name, host, port, tls, type } = listener;
     const handleRefusal = (address: string, label: string, reason: string): void =>
       owner.handleRefusal(address, name, label, reason);
-    const options = { host, port, tls, scheme: type, handleRefusal };
+    const options = { host, port, tls, scheme: type, isServing, handleRefusal };
     switch (type) {
       case "mqtt":
         return openStreamListener(options, (socket) => {
@@ -97,14 +150,48 @@ export class ListenerSet {
   }
 }
 
-/** Each by its own name: `mqtt`, `mqtts`, `mqtt-2`. */
-function named(listeners: readonly ListenerOptions[]): Named[] {
-  const countByKind = new Map<string, number>();
-  return listeners.map((listener) => {
-    const kind = `${listener.type}${listener.tls === undefined ? "" : "s"}`;
-    const count = (countByKind.get(kind) ?? 0) + 1;
-    countByKind.set(kind, count);
-    const name = listener.name ?? (count === 1 ? kind : `${kind}-${count}`);
-    return { ...listener, name, host: listener.host ?? LOOPBACK };
+/** Each by its own name: `mqtt`, `mqtts`, `mqtt-2`; one that is open at the address keeps its name. */
+function named(listeners: readonly ListenerOptions[], open: readonly Entry[]): Named[] {
+  const taken = new Set(listeners.map(({ name }) => name));
+  const withHosts = listeners.map((listener) => ({ ...listener, host: listener.host ?? LOOPBACK }));
+  const known = withHosts.map(
+    (listener) => listener.name ?? open.find(({ options }) => isSameAddress(options, listener))?.name,
+  );
+  for (const name of known) taken.add(name);
+  return withHosts.map((listener, index) => {
+    const name = known[index] ?? freeName(`${listener.type}${listener.tls === undefined ? "" : "s"}`, taken);
+    taken.add(name);
+    return { ...listener, name };
   });
+}
+
+function freeName(kind: string, taken: ReadonlySet<string | undefined>): string {
+  let name = kind;
+  for (let number = 2; taken.has(name); number++) name = `${kind}-${number}`;
+  return name;
+}
+
+function accessOf({ name, host, access }: Named): ListenerAccess {
+  return { name, isLocal: isLoopback(host), access };
+}
+
+type Addressed = ListenerOptions & { readonly host: string };
+
+function isSameAddress(a: Addressed, b: Addressed): boolean {
+  return a.host === b.host && a.port === b.port && (a.port !== 0 || isSameProtocol(a, b));
+}
+
+function isSameProtocol(a: Addressed, b: Addressed): boolean {
+  return a.type === b.type && (a.tls === undefined) === (b.tls === undefined);
+}
+
+/** What is open, with what can change while it is. */
+function withChanges(open: Named, { tls, access }: Named): Named {
+  return { ...open, access, tls: open.tls && tls };
+}
+
+/** Whether nothing differs but what can change while it is open. */
+function isUnchanged(open: Named, wanted: Named): boolean {
+  const fixed = ({ tls: _tls, access: _access, ...rest }: Named): Readonly<Record<string, unknown>> => rest;
+  return isSameProtocol(open, wanted) && isDeepStrictEqual(fixed(open), fixed(wanted));
 }

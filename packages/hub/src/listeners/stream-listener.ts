@@ -9,6 +9,8 @@ export interface StreamListenerOptions extends Address {
   /** What it stands for in the URL: `mqtt`, `http`; with TLS an `s` is put behind it. */
   readonly scheme: string;
   readonly tls?: TlsOptions | undefined;
+  /** Until it says so, connections are closed at once: rules for them are not in force yet. */
+  readonly isServing: () => boolean;
   /** Told of each connection that came to nothing. */
   readonly handleRefusal: (address: string, label: string, reason: string) => void;
 }
@@ -16,12 +18,12 @@ export interface StreamListenerOptions extends Address {
 /** A listener that takes TCP connections, with or without TLS. */
 export interface StreamListener extends Listener {
   /**
-   * Reads the files of TLS again.
+   * Reads the files of TLS again, or others.
    *
    * @returns what puts them to use, for the connections to come; those that are open go on.
    * @throws TlsError: the former ones stay in use.
    */
-  reload(): Promise<() => void>;
+  reload(tls: TlsOptions | undefined): Promise<() => void>;
 }
 
 /**
@@ -36,14 +38,15 @@ export async function openStreamListener(
   const { tls, scheme } = options;
   const tlsServer = tls === undefined ? undefined : await createTlsServer(options, tls, handleSocket);
   const server = createServer({ noDelay: true }, (socket) => {
-    if (tlsServer === undefined) handleSocket(socket);
+    if (!options.isServing()) socket.destroy();
+    else if (tlsServer === undefined) handleSocket(socket);
     else tlsServer.emit("connection", socket);
   });
   const bound = await listen(server, options);
   return {
     url: `${scheme}${tls === undefined ? "" : "s"}://${bound}`,
     close: () => closeServer(server),
-    reload: async () => {
+    reload: async (tls) => {
       const context = tls === undefined ? undefined : await loadTlsContext(tls);
       return () => context && tlsServer?.setSecureContext(context);
     },

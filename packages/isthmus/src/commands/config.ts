@@ -1,6 +1,7 @@
 import type { Config } from "@isthmus/hub/config";
 import { parseArguments } from "../coap/operands.js";
 import { type Command, UsageError } from "../command.js";
+import { commandGroup } from "../command-group.js";
 import { explainStartError } from "../config/start-error.js";
 import { type FlagTable, renderHelp, toggle } from "../flags.js";
 
@@ -40,7 +41,7 @@ const show: Command = {
   async run(args, { stdout }) {
     const { values, loaded } = await load(SHOW_FLAGS, args, "config show");
     const { showConfig } = await import("@isthmus/hub/config");
-    stdout.write(showConfig(values.effective === true ? loaded.config : loaded.given));
+    stdout.write(showConfig(values.effective ? loaded.config : loaded.given));
     return 0;
   },
 };
@@ -61,43 +62,16 @@ const schema: Command = {
   },
 };
 
-interface Verb {
-  readonly summary: string;
-  readonly load: () => Promise<{ readonly command: Command }>;
-}
-
-const VERBS: Readonly<Record<string, Verb>> = {
-  check: { summary: "check a configuration: each error with line and hint", load: async () => ({ command: check }) },
-  show: { summary: "show what is configured, secrets masked", load: async () => ({ command: show }) },
-  schema: { summary: "print the JSON schema, for editors", load: async () => ({ command: schema }) },
-};
-
-/** `isthmus config`: a command of commands. */
-export const command: Command = {
-  help: overview(),
-  async resolve([first, ...rest]) {
-    const verb = first === undefined ? undefined : VERBS[first];
-    return verb && { command: (await verb.load()).command, args: rest };
+/** `isthmus config`: looks after configurations. */
+export const command = commandGroup(
+  "config",
+  "Looks after the configuration: docs/configuration.md tells what can stand in it.",
+  {
+    check: { summary: "check a configuration: each error with line and hint", load: async () => ({ command: check }) },
+    show: { summary: "show what is configured, secrets masked", load: async () => ({ command: show }) },
+    schema: { summary: "print the JSON schema, for editors", load: async () => ({ command: schema }) },
   },
-  async run([first], { stdout }) {
-    if (first !== undefined) {
-      throw new UsageError(`there is no command "config ${first}"`, "isthmus config --help lists them");
-    }
-    stdout.write(overview());
-    return 1;
-  },
-};
-
-function overview(): string {
-  const lines = Object.entries(VERBS).map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}\n`);
-  return `Looks after the configuration: docs/configuration.md tells what can stand in it.
-
-Usage: isthmus config <command> [flags]
-
-${lines.join("")}
-isthmus config <command> --help tells more.
-`;
-}
+);
 
 /** Reads the configuration that is named, or that $ISTHMUS_CONFIG names. @throws UsageError with all that is wrong */
 async function load<F extends FlagTable>(table: F, args: readonly string[], name: string) {
@@ -119,7 +93,7 @@ async function checkHub(config: Config): Promise<string> {
   const { hubOptionsOf } = await import("@isthmus/hub/config");
   const { Hub } = await import("@isthmus/hub");
   try {
-    return new Hub(hubOptionsOf(config)).accessSummary;
+    return await Hub.check(hubOptionsOf(config));
   } catch (error) {
     throw explainStartError(error);
   }

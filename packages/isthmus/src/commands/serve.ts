@@ -10,6 +10,8 @@ import { explainStartError } from "../config/start-error.js";
 import { renderHelp } from "../flags.js";
 import { createLog } from "../log.js";
 
+const EXIT_STORE_FAILED = 2;
+
 const HELP = renderHelp({
   summary:
     "Runs the hub until it is told to stop (Ctrl-C or SIGTERM).\n\n" +
@@ -22,7 +24,7 @@ const HELP = renderHelp({
     "isthmus serve --memory --mqtt-port 0 --http-port off",
     "isthmus serve --config /etc/isthmus/isthmus.yaml --log-level debug",
   ],
-  exitCodes: ["0  it was told to stop", "1  it could not start: the message says why and what to do"],
+  exitCodes: ["0  it was told to stop", "1  it could not start: the message says why and what to do", `${EXIT_STORE_FAILED}  its store has failed: the same; nothing that was acknowledged is lost`],
 });
 
 export const command: Command = {
@@ -34,9 +36,12 @@ export const command: Command = {
     for (const notice of settings.notices) log.warn(notice);
     const hub = await open(settings, log);
     announce(hub, settings, terminal);
-    if (!terminal.signal.aborted) await once(terminal.signal, "abort");
+    const stopped = terminal.signal.aborted ? undefined : once(terminal.signal, "abort");
+    const failure = await Promise.race([hub.failed, Promise.resolve(stopped).then(() => undefined)]);
     await hub.close();
-    return 0;
+    if (failure === undefined) return 0;
+    terminal.stderr.write(`isthmus: ${failure instanceof Error ? failure.message : String(failure)}\n`);
+    return EXIT_STORE_FAILED;
   },
 };
 
@@ -60,9 +65,13 @@ async function openData({ directory, durability }: DataOptions): Promise<Store> 
 }
 
 function announce(hub: Hub, { data }: Settings, { stdout }: Terminal): void {
-  if (hub.mqtt !== undefined) stdout.write(`mqtt    ${hub.mqtt.url}\n`);
-  if (hub.http !== undefined) stdout.write(`http    ${hub.http.url}  (MQTT over WebSocket at /mqtt)\n`);
-  stdout.write(`data    ${data === undefined ? "in memory" : `${data.directory} (durability ${data.durability})`}\n`);
-  stdout.write(`access  ${hub.accessSummary}\n`);
+  const doors = hub.listeners.map(({ name, type, url }) => [
+    name,
+    type === "http" ? `${url}  (MQTT over WebSocket at /mqtt)` : url,
+  ]);
+  const kept = data === undefined ? "in memory" : `${data.directory} (durability ${data.durability})`;
+  const lines = [...doors, ["data", kept], ["access", hub.accessSummary]];
+  const width = Math.max(...lines.map(([name = ""]) => name.length)) + 2;
+  for (const [name = "", text] of lines) stdout.write(`${name.padEnd(width)}${text}\n`);
   stdout.write("ready\n");
 }

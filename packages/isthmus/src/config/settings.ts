@@ -1,5 +1,5 @@
 import path from "node:path";
-import type { HubOptions } from "@isthmus/hub";
+import type { HubOptions, ListenerOptions } from "@isthmus/hub";
 import { defaultDataDirectory, type Durability } from "@isthmus/hub/store";
 import { UsageError } from "../command.js";
 import type { LogOptions } from "../log.js";
@@ -36,9 +36,14 @@ export async function readSettings(flags: ServeFlags, environment: Environment):
   return withFlags(isConfigured ? await readConfigured(file, environment) : defaultSettings(environment), flags);
 }
 
+const DEFAULT_LISTENERS: readonly ListenerOptions[] = [
+  { type: "mqtt", port: 1883 },
+  { type: "http", port: 8080 },
+];
+
 function defaultSettings(environment: Environment): Settings {
   return {
-    hub: { mqtt: { port: 1883 }, http: { port: 8080 } },
+    hub: { listeners: DEFAULT_LISTENERS },
     data: { directory: defaultDataDirectory(environment), durability: "sync" },
     log: { level: "info", format: "auto" },
     notices: [],
@@ -64,29 +69,29 @@ async function readConfigured(file: string | undefined, environment: Environment
 }
 
 function withFlags({ hub, data, log, notices }: Settings, flags: ServeFlags): Settings {
+  const { host, mqttPort, httpPort, allowAnonymous, logLevel } = flags;
+  const moved = (hub.listeners ?? []).map((listener) => (host === undefined ? listener : { ...listener, host }));
+  const listeners = withPort(withPort(moved, "mqtt", mqttPort, host), "http", httpPort, host);
   return {
-    hub: {
-      ...hub,
-      mqtt: withAddress(hub.mqtt, flags.host, flags.mqttPort, 1883),
-      http: withAddress(hub.http, flags.host, flags.httpPort, 8080),
-      allowAnonymous: flags.allowAnonymous ? true : hub.allowAnonymous,
-    },
+    hub: { ...hub, listeners, access: allowAnonymous ? { ...hub.access, allowAnonymous } : hub.access },
     data: withData(data, flags),
-    log: { ...log, level: flags.logLevel ?? log.level },
+    log: { ...log, level: logLevel ?? log.level },
     notices,
   };
 }
 
-/** A door with the address that flags give it; a port opens one that the configuration leaves closed. */
-function withAddress<T extends { readonly port: number; readonly host?: string }>(
-  door: T | undefined,
-  host: string | undefined,
+/** The first listener of a kind gets the port; there is one then, if there was none. `off` closes all of the kind. */
+function withPort(
+  listeners: readonly ListenerOptions[],
+  type: ListenerOptions["type"],
   port: DoorPort | undefined,
-  standardPort: number,
-) {
-  if (port === "off" || (door === undefined && port === undefined)) return undefined;
-  const known = door ?? { port: standardPort };
-  return { ...known, port: port ?? known.port, ...(host === undefined ? {} : { host }) };
+  host: string | undefined,
+): readonly ListenerOptions[] {
+  if (port === undefined) return listeners;
+  if (port === "off") return listeners.filter((listener) => listener.type !== type);
+  const at = listeners.findIndex((listener) => listener.type === type);
+  const listener = listeners[at];
+  return listener === undefined ? [...listeners, { type, host, port }] : listeners.with(at, { ...listener, port });
 }
 
 function withData(data: DataOptions | undefined, flags: ServeFlags): DataOptions | undefined {

@@ -1,22 +1,49 @@
 import { z } from "zod";
-import { port } from "./values.js";
+import { accessSection } from "./access.js";
+import { filePath, port, secret } from "./values.js";
 
-const host = z
-  .string()
-  .min(1)
-  .default("127.0.0.1")
-  .describe("address to listen on; 127.0.0.1 is this machine alone, 0.0.0.0 every IPv4 address, `::` every address");
+const tls = z
+  .strictObject({
+    cert_file: filePath().describe("certificate of the server in PEM, and behind it those that lead to an authority"),
+    key_file: filePath().describe("its key"),
+    key_passphrase: secret().optional().describe("opens an encrypted key"),
+    ca_file: filePath().optional().describe("authorities whose client certificates are accepted"),
+    client_certificate: z
+      .enum(["none", "optional", "required"])
+      .optional()
+      .describe("whether a client has to show a certificate; default: `required` with `ca_file`, else `none`"),
+    crl_file: filePath().optional().describe("client certificates that are revoked"),
+    min_version: z.enum(["1.2", "1.3"]).default("1.2").describe("oldest version of TLS that is spoken"),
+    ciphers: z.string().min(1).optional().describe("cipher suites in OpenSSL's notation"),
+  })
+  .optional()
+  .describe("TLS; files are read again on reload");
+
+const common = {
+  host: z
+    .string()
+    .min(1)
+    .default("127.0.0.1")
+    .describe("address to listen on; 127.0.0.1: this machine alone, 0.0.0.0: every IPv4 address, `::` every address"),
+  name: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("name in logs; default: `mqtt`, `mqtts`, `http`, `https`, with a number from the second of a kind on"),
+  tls,
+  access: accessSection.optional().describe("settings that replace those of `access`, each by itself"),
+};
 
 const mqttListener = z.strictObject({
-  type: z.literal("mqtt").describe("MQTT over TCP"),
-  host,
-  port: port().default(1883).describe("port; 0 picks a free one"),
+  type: z.literal("mqtt").describe("MQTT over TCP or TLS"),
+  port: port().default(1883).describe("0 picks a free one; MQTT over TLS is commonly on 8883"),
+  ...common,
 });
 
 const httpListener = z.strictObject({
-  type: z.literal("http").describe("HTTP, with MQTT over WebSocket at `/mqtt`"),
-  host,
-  port: port().default(8080).describe("port; 0 picks a free one"),
+  type: z.literal("http").describe("HTTP or HTTPS, with MQTT over WebSocket at `/mqtt`"),
+  port: port().default(8080).describe("0 picks a free one"),
+  ...common,
   allowed_origins: z
     .array(z.string())
     .default([])
@@ -24,7 +51,6 @@ const httpListener = z.strictObject({
 });
 
 /** `listeners`: the doors, each with its address. */
-export const listenersSection = z.array(z.discriminatedUnion("type", [mqttListener, httpListener])).default([
-  { type: "mqtt", host: "127.0.0.1", port: 1883 },
-  { type: "http", host: "127.0.0.1", port: 8080, allowed_origins: [] },
-]);
+export const listenersSection = z
+  .array(z.discriminatedUnion("type", [mqttListener, httpListener]))
+  .prefault([{ type: "mqtt" }, { type: "http" }]);
