@@ -146,6 +146,10 @@ async function loadSource(options: SourceOptions): Promise<IdentitySource> {
   switch (options.type) {
     case "passwords":
       return (await import("./sources/password-source.js")).PasswordSource.load(options);
+    case "jwt":
+      return (await import("./sources/jwt-source.js")).JwtSource.load(options);
+    case "http":
+      return new (await import("./sources/http-source.js")).HttpSource(options);
     case "certificate":
       return new (await import("./sources/certificate-source.js")).CertificateSource(options);
   }

@@ -1,9 +1,11 @@
 import type { CertificateSourceOptions } from "./sources/certificate-source.js";
+import type { HttpSourceOptions } from "./sources/http-source.js";
+import type { JwtSourceOptions } from "./sources/jwt-source.js";
 import type { PasswordSourceOptions } from "./sources/password-source.js";
 import type { AccessRule } from "./rules/access-rule.js";
 
 /** Where the hub learns who somebody is. Sources are asked in order; the first that knows the user decides. */
-export type SourceOptions = PasswordSourceOptions | CertificateSourceOptions;
+export type SourceOptions = PasswordSourceOptions | CertificateSourceOptions | JwtSourceOptions | HttpSourceOptions;
 
 /** Users who share rules. */
 export interface GroupOptions {

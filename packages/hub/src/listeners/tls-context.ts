@@ -76,7 +76,6 @@ function tryContext(context: SecureContextOptions, { certFile, keyFile, caFile, 
   const parts: readonly (readonly [SecureContextOptions, string])[] = [
     [{ cert: context.cert }, `${certFile} is not a certificate in PEM form`],
     [{ key: context.key, passphrase: context.passphrase }, `${keyFile} is not a key in PEM form that can be opened`],
-    [{ ca: context.ca }, `${caFile} is not a certificate in PEM form`],
     [{ crl: context.crl }, `${crlFile} is not a revocation list in PEM form`],
     [
       { cert: context.cert, key: context.key, passphrase: context.passphrase },
@@ -84,13 +83,20 @@ function tryContext(context: SecureContextOptions, { certFile, keyFile, caFile, 
     ],
     [context, `TLS cannot be set up with ${certFile}`],
   ];
-  for (const [part, problem] of parts) {
-    try {
-      createSecureContext(part);
-    } catch (cause) {
-      const { message } = cause instanceof Error ? cause : new Error(String(cause));
-      throw new TlsError(`${problem} (${message})`, { cause, hint: hintOf(message) });
-    }
+  for (const [part, problem] of parts) attempt(problem, () => createSecureContext(part));
+  // Of authorities, OpenSSL passes over what is none.
+  if (context.ca !== undefined) {
+    const { X509Certificate } = process.getBuiltinModule("node:crypto");
+    attempt(`${caFile} is not a certificate in PEM form`, () => new X509Certificate(String(context.ca)));
+  }
+}
+
+function attempt(problem: string, use: () => unknown): void {
+  try {
+    use();
+  } catch (cause) {
+    const { message } = cause instanceof Error ? cause : new Error(String(cause));
+    throw new TlsError(`${problem} (${message})`, { cause, hint: hintOf(message) });
   }
 }
 
