@@ -1,5 +1,15 @@
 /** What a store keeps, one ordered table each. */
-export const TABLES = ["messages", "queues", "retained", "sessions", "subscriptions", "inbound", "wills", "history"] as const;
+export const TABLES = [
+  "messages",
+  "queues",
+  "retained",
+  "sessions",
+  "subscriptions",
+  "inbound",
+  "wills",
+  "history",
+  "registrations",
+] as const;
 
 export type TableName = (typeof TABLES)[number];
 

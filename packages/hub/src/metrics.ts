@@ -46,6 +46,7 @@ export class Metrics {
     "slow-receiver": 0,
     "refused-by-client": 0,
     "not-authorized": 0,
+    superseded: 0,
   };
   /** Messages that were not taken from their publisher. */
   readonly messagesRefused = new CountByReason();

@@ -27,3 +27,4 @@ export {
 export { Relay, type RelayOptions, type RelayRequest } from "./relay.js";
 export { type CacheAnswer, type CacheLimits, type CacheQuestion, ResponseCache } from "./response-cache.js";
 export { coapUpstream, type Upstream, type UpstreamExchange, type UpstreamRequest } from "./upstream.js";
+export { type IpRange, isInRange, parseIpRange } from "./ip-range.js";
