@@ -4,8 +4,10 @@ import { createHub, type Hub } from "@isthmus/hub";
 import { openStore } from "@isthmus/hub/store";
 import type { Logger } from "pino";
 import { type Command, type Terminal, UsageError } from "../command.js";
+import { reloadOnHangup } from "../config/reload-on-hangup.js";
+import { ServiceNotifier } from "../config/service-notifier.js";
 import { parseServeFlags, SERVE_FLAG_GROUPS } from "../config/serve-flags.js";
-import { type DataOptions, readSettings, type Settings } from "../config/settings.js";
+import { type DataOptions, isConfigured, readSettings, type Settings } from "../config/settings.js";
 import { explainStartError } from "../config/start-error.js";
 import { renderHelp } from "../flags.js";
 import { createLog } from "../log.js";
@@ -24,7 +26,11 @@ const HELP = renderHelp({
     "isthmus serve --memory --mqtt-port 0 --http-port off",
     "isthmus serve --config /etc/isthmus/isthmus.yaml --log-level debug",
   ],
-  exitCodes: ["0  it was told to stop", "1  it could not start: the message says why and what to do", `${EXIT_STORE_FAILED}  its store has failed: the same; nothing that was acknowledged is lost`],
+  exitCodes: [
+    "0  it was told to stop",
+    "1  it could not start: the message says why and what to do",
+    `${EXIT_STORE_FAILED}  its store has failed: the same; nothing that was acknowledged is lost`,
+  ],
 });
 
 export const command: Command = {
@@ -35,15 +41,30 @@ export const command: Command = {
     const log = await createLog(settings.log);
     for (const notice of settings.notices) log.warn(notice);
     const hub = await open(settings, log);
+    const notifier = new ServiceNotifier(process.env, log);
+    const hangup = new AbortController();
+    const stopListening = isConfigured(flags, process.env)
+      ? reloadOnHangup({ hub, log, flags, settings, notifier })
+      : stopOnHangup(hangup);
     announce(hub, settings, terminal);
-    const stopped = terminal.signal.aborted ? undefined : once(terminal.signal, "abort");
+    notifier.ready(hub.accessSummary);
+    const stopping = AbortSignal.any([terminal.signal, hangup.signal]);
+    const stopped = stopping.aborted ? undefined : once(stopping, "abort");
     const failure = await Promise.race([hub.failed, Promise.resolve(stopped).then(() => undefined)]);
-    await hub.close();
+    stopListening();
+    await Promise.all([notifier.stopping(), hub.close()]);
     if (failure === undefined) return 0;
-    terminal.stderr.write(`isthmus: ${failure instanceof Error ? failure.message : String(failure)}\n`);
+    terminal.stderr.write(`isthmus: ${failure instanceof Error ? failure.message : "the store has failed"}\n`);
     return EXIT_STORE_FAILED;
   },
 };
+
+/** Without a configuration there is nothing to read again: the terminal is gone, and the hub with it. */
+function stopOnHangup(hangup: AbortController): () => void {
+  const handleHangup = (): void => hangup.abort();
+  process.once("SIGHUP", handleHangup);
+  return () => process.off("SIGHUP", handleHangup);
+}
 
 async function open({ hub, data }: Settings, log: Logger): Promise<Hub> {
   const store = data && (await openData(data));

@@ -23,8 +23,17 @@ export interface Settings {
   readonly notices: readonly string[];
 }
 
+/** Whether there is a configuration beside the flags. */
+export function isConfigured(flags: ServeFlags, environment: Environment): boolean {
+  return configFileOf(flags, environment) !== undefined || Object.keys(environment).some(isSetting);
+}
+
+function isSetting(name: string): boolean {
+  return name.startsWith("ISTHMUS_") && name !== "ISTHMUS_CONFIG";
+}
+
 /** The configuration file that is asked for, if any. */
-export function configFileOf(flags: ServeFlags, environment: Environment): string | undefined {
+function configFileOf(flags: ServeFlags, environment: Environment): string | undefined {
   // An empty variable is none.
   return flags.config ?? (environment["ISTHMUS_CONFIG"] || undefined);
 }
@@ -32,8 +41,10 @@ export function configFileOf(flags: ServeFlags, environment: Environment): strin
 /** @throws UsageError with every error of the configuration */
 export async function readSettings(flags: ServeFlags, environment: Environment): Promise<Settings> {
   const file = configFileOf(flags, environment);
-  const isConfigured = file !== undefined || Object.keys(environment).some((name) => name.startsWith("ISTHMUS_"));
-  return withFlags(isConfigured ? await readConfigured(file, environment) : defaultSettings(environment), flags);
+  const settings = isConfigured(flags, environment)
+    ? await readConfigured(file, environment)
+    : defaultSettings(environment);
+  return withFlags(settings, flags);
 }
 
 const DEFAULT_LISTENERS: readonly ListenerOptions[] = [
