@@ -1,11 +1,14 @@
 import type { ExchangeOptions, Store } from "@isthmus/exchange";
 import type { Logger } from "pino";
 import type { AccessOptions } from "./access/access-options.js";
+import type { MirrorOptions } from "./mirror/mirror-options.js";
 import type { HistoryOptions } from "./history/history-options.js";
 import type { CoapListenOptions } from "./doors/coap/coap-options.js";
+import type { MqttAnnouncements } from "./doors/mqtt/announcements.js";
 import type { MqttDoorOptions } from "./doors/mqtt/mqtt-options.js";
 import type { HookOptions, Hooks } from "./hooks/hooks.js";
 import type { HttpListenOptions, ListenerOptions, ListenOptions } from "./listeners/listener-options.js";
+import type { SmqttOptions } from "./smqtt/smqtt-options.js";
 import type { SysOptions } from "./sys/sys-topics.js";
 
 /** Every limit has a default: docs/limits.md tells what happens beyond. */
@@ -28,14 +31,23 @@ export interface HubOptions {
   readonly allowAnonymous?: boolean | undefined;
   /** Limits of connections, sessions and retained messages, see {@link Limits}. */
   readonly limits?: Limits | undefined;
+  /** What clients of MQTT 5.0 are told besides: where to have responses, where else to go. */
+  readonly announcements?: MqttAnnouncements | undefined;
   /** What outlives the hub: sessions and retained messages, see `openStore`. Without one they end with it. */
   readonly store?: Store | undefined;
+  /**
+   * How devices that register with the CoAP door become topics. Default: `/PATH` of each is `devices/ENDPOINT/PATH`.
+   * False: the hub is no resource directory.
+   */
+  readonly mirror?: MirrorOptions | false | undefined;
   /** Which messages are kept to be read later, see {@link HistoryOptions}. Default: none. */
   readonly history?: HistoryOptions | undefined;
   /** Status topics below `$SYS/broker/`, see {@link SysOptions}. */
   readonly sys?: SysOptions | undefined;
   /** Functions that the hub asks and tells, see {@link Hooks}. */
   readonly hooks?: (Hooks & HookOptions) | undefined;
+  /** Secure MQTT beyond carrying it, see {@link SmqttOptions}. Default: nothing. */
+  readonly smqtt?: SmqttOptions | undefined;
   /** A pino logger. Default: silent. */
   readonly log?: Logger | undefined;
 }

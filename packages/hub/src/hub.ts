@@ -1,4 +1,4 @@
-import { Exchange } from "@isthmus/exchange";
+import { Exchange, StoreError } from "@isthmus/exchange";
 import type { Client, ConnectOptions } from "@isthmus/mqtt";
 import { parseTopicNameBytes } from "@isthmus/mqtt/topics";
 import { type Logger, pino } from "pino";
@@ -20,7 +20,10 @@ import type { ListenerOptions } from "./listeners/listener-options.js";
 import { type ListenerPlan, ListenerSet, type OpenListener } from "./listeners/listener-set.js";
 import { takeLive } from "./live-options.js";
 import { Metrics } from "./metrics.js";
+import { MirrorPart } from "./mirror/mirror-part.js";
 import { MetricsMount } from "./prometheus/metrics-mount.js";
+import { SealingGate } from "./smqtt/sealing-gate.js";
+import { SmqttPart } from "./smqtt/smqtt-part.js";
 import { SysTopics } from "./sys/sys-topics.js";
 
 /** How long clients may take to go when the hub closes. */
@@ -75,6 +78,8 @@ export class Hub {
   #reloading: Promise<void> = Promise.resolve();
   readonly #ending = new AbortController();
   #closing: Promise<void> | undefined;
+  readonly #failure = Promise.withResolvers<StoreError>();
+  #hasFailed = false;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -92,7 +97,9 @@ export class Hub {
         this.#log.warn({ topic, reason: "the limit of retained messages is reached" }, "message not retained");
       },
     });
-    const hooks = options.hooks && new HookRunner(options.hooks, this.#log, options.hooks);
+    const gate = options.smqtt?.sealing && new SealingGate(options.smqtt.sealing, this.#log);
+    const isHooked = options.hooks !== undefined || gate !== undefined;
+    const hooks = isHooked ? new HookRunner(options.hooks ?? {}, this.#log, options.hooks, gate) : undefined;
     this.#context = {
       exchange: this.exchange,
       access: hooks === undefined ? this.#access : new HookedAccess(this.#access, hooks),
@@ -103,10 +110,10 @@ export class Hub {
       replays: this.#replays,
       flushScheduler: new FlushScheduler(
         () => this.#commit(),
-        (error) => this.#log.fatal({ err: error }, "the store has failed: nothing is acknowledged any more"),
+        (error) => this.#fail(error),
       ),
     };
-    this.#mqttDoor = new MqttDoor({ ...this.#context, options: limits });
+    this.#mqttDoor = new MqttDoor({ ...this.#context, options: limits, announcements: options.announcements });
     this.#listeners = new ListenerSet({
       maximumMessageSize: limits.maximumPacketSize,
       mounts: this.#mounts,
@@ -122,11 +129,20 @@ export class Hub {
       this.#coapPart = new CoapPart(this.#context, options.coap, limits.maxTopicLevels);
       this.#mounts.push(this.#coapPart.mount);
     }
+    if (this.#coapPart !== undefined && options.mirror !== false) {
+      const door = () => this.#coapPart?.door;
+      this.#parts.push(new MirrorPart(this.#context, options.mirror ?? {}, door, limits.maxTopicLevels));
+    }
     this.#parts.push(new SysTopics(this.#context, this.#mqttDoor, options.sys));
     const measured = { exchange: this.exchange, metrics: this.metrics, mqttDoor: this.#mqttDoor };
     const metricsMount = new MetricsMount(measured, "/metrics");
     this.#parts.push(metricsMount);
     this.#mounts.push(metricsMount);
+    if (options.smqtt !== undefined) {
+      const smqtt = new SmqttPart(this.#context, options.smqtt, gate);
+      this.#parts.push(smqtt);
+      this.#mounts.push(smqtt.mount);
+    }
     if (options.history !== undefined) {
       const history = new History(this.#context, options.history);
       this.#parts.push(history);
@@ -153,6 +169,19 @@ export class Hub {
   /** The listeners that are open, in the order of the options. */
   get listeners(): readonly OpenListener[] {
     return this.#listeners.open;
+  }
+
+  /**
+   * Resolves once the store has failed, if ever: from then on nothing is acknowledged, no client is let
+   * in, and the hub is of no more use. What was acknowledged before is safe: close the hub, and start it again when the
+   * cause is gone.
+   *
+   * @example
+   * const error = await hub.failed;
+   * await hub.close();
+   */
+  get failed(): Promise<StoreError> {
+    return this.#failure.promise;
   }
 
   /** Says who can connect. */
@@ -253,7 +282,25 @@ export class Hub {
     await this.#mqttDoor.close(CLOSE_GRACE_MS);
     await listenersClosed;
     await this.#listeners.close();
-    await this.#options.store?.close();
+    await this.#closeStore();
+  }
+
+  async #closeStore(): Promise<void> {
+    try {
+      await this.#options.store?.close();
+    } catch (error) {
+      // Whoever waits for the failure knows of it.
+      if (!this.#hasFailed) throw error;
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#isReady = false;
+    this.#log.fatal({ err: error }, "the store has failed: nothing is acknowledged any more");
+    this.#mqttDoor.fail();
+    this.#failure.resolve(error instanceof StoreError ? error : new StoreError(String(error), { cause: error }));
   }
 
   /** What access has to know of each listener, CoAP's among them. */

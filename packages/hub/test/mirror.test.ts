@@ -15,7 +15,7 @@ import { MemoryDoor } from "./memory-door.js";
 
 const closing: (() => Promise<unknown> | void)[] = [];
 afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
+  for (const close of closing.splice(0).toReversed()) await close();
 });
 
 /** A hub with a CoAP door and a mirror, and MQTT clients in memory. */
