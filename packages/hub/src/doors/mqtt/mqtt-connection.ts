@@ -41,6 +41,9 @@ const LONE_CHUNK_BYTES = 1024;
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** What clients are told when the store has failed. */
+export const STORE_FAILED = "the server cannot store messages any more";
+
 /**
  * One network connection of an MQTT client: the driver of its {@link ServerConnection}, and the way from its packets to
  * the exchange and back.
@@ -68,6 +71,8 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   #setAsideBytes = 0;
   #isTransportCongested = false;
   #isClosing = false;
+  /** True while the client waits for CONNACK. */
+  #isUnwelcomed = false;
   #isGraceful = false;
   /** The version of the rules that allowed it. */
   /** When the credentials cease to hold, on the monotonic clock. */
@@ -185,6 +190,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   flush(): void {
     const wasRoomy = this.isRoomy;
     this.#isFlushScheduled = false;
+    this.#isUnwelcomed = false;
     this.mustBeStoredFirst = false;
     this.#countSent(this.outbox.pendingBytes);
     this.#isTransportCongested = !this.outbox.flush(this.#transport);
@@ -208,6 +214,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     const segments = this.#setAside?.shift();
     // The connection may have gone meanwhile.
     if (segments === undefined) return;
+    this.#isUnwelcomed = false;
     const wasRoomy = this.isRoomy;
     const before = this.#setAsideBytes;
     for (const { length } of segments) this.#setAsideBytes -= length;
@@ -228,6 +235,19 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   /** True once nothing more is read: the client has left, or is being sent away. */
   get isClosing(): boolean {
     return this.#isClosing;
+  }
+
+  /** Ends the connection because the store has failed: what still waits for it is never told. */
+  abandon(): void {
+    this.outbox.clear();
+    this.#setAside = undefined;
+    this.#setAsideBytes = 0;
+    this.mustBeStoredFirst = false;
+    // Nothing goes before CONNACK. [MQTT-3.2.0-1]
+    if (this.#isUnwelcomed) this.destroy();
+    this.disconnect(ReasonCode.unspecifiedError, STORE_FAILED);
+    // It may be closing already, and have waited for the store.
+    this.scheduleFlush();
   }
 
   /** Ends the connection for a reason of the server's. */
@@ -256,6 +276,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     // What the session sends again tells of what may not be on the disk yet.
     if (session.journal !== undefined) this.mustBeStoredFirst = true;
     this.#core.accept({ type: "connack", sessionPresent: isPresent, reasonCode, properties }, keepAlive);
+    this.#isUnwelcomed = true;
     session.attach(this);
     this.#armTimer();
   }

@@ -20,7 +20,7 @@ import type { Metrics, Traffic } from "../../metrics.js";
 import { BackPressure } from "./back-pressure.js";
 import { AdaptivePoller } from "./adaptive-poller.js";
 import { checkPublication } from "./check-publication.js";
-import { MqttConnection } from "./mqtt-connection.js";
+import { MqttConnection, STORE_FAILED } from "./mqtt-connection.js";
 import type { MqttDoorOptions } from "./mqtt-options.js";
 import type { MqttSession } from "./mqtt-session.js";
 import { SessionJournal } from "./session-journal.js";
@@ -28,6 +28,9 @@ import { SessionRegistry } from "./session-registry.js";
 
 /** How long a message in flight may hold the buffer that it came in. */
 const SWEEP_MS = 1000;
+
+/** What clients get that come when the store has failed. */
+const UNAVAILABLE: Refusal = { reasonCode: ReasonCode.serverUnavailable, reason: STORE_FAILED };
 
 /** What the MQTT door shares with the rest of the hub. */
 export interface MqttDoorContext extends HubContext {
@@ -56,6 +59,7 @@ export class MqttDoor implements MqttDoorContext {
   readonly #sessions: SessionRegistry;
   readonly #sweepTimer: NodeJS.Timeout;
   #isClosed = false;
+  #hasFailed = false;
   #whenEmpty: (() => void) | undefined;
 
   constructor(context: MqttDoorContext) {
@@ -102,7 +106,8 @@ export class MqttDoor implements MqttDoorContext {
 
   /** A client has sent CONNECT: lets it in or turns it away. [MQTT-3.1.4-2] */
   connect(connection: MqttConnection, packet: ConnectPacket): void {
-    const verdict = this.#checkClientId(packet) ?? this.access.authenticate(credentialsOf(connection, packet));
+    const refusal = this.#hasFailed ? UNAVAILABLE : this.#checkClientId(packet);
+    const verdict = refusal ?? this.access.authenticate(credentialsOf(connection, packet));
     if (!(verdict instanceof Promise)) this.#decide(connection, packet, verdict);
     else connection.awaitVerdict(verdict.then((known) => this.#decide(connection, packet, known)));
   }
@@ -272,6 +277,13 @@ export class MqttDoor implements MqttDoorContext {
     this.#connections.delete(connection);
     this.metrics.connectionsOpen = this.#connections.size;
     if (this.#connections.size === 0) this.#whenEmpty?.();
+  }
+
+  /** The store has failed: nobody is told that anything is stored, and nobody is let in. */
+  fail(): void {
+    this.#hasFailed = true;
+    for (const connection of this.#connections) connection.abandon();
+    this.flushScheduler.arm();
   }
 
   /** Tells every client that the server goes, and waits for the connections to close. */
