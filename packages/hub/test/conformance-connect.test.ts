@@ -422,3 +422,58 @@ test("the hub's DISCONNECT explains itself where the client has room for it, and
     );
   }
 });
+
+describe("response information (3.2.2.3.15)", () => {
+  const asking = { clientId: "a/b+c#d%", properties: { requestResponseInformation: true } };
+
+  test("is a topic of the client's own, for a client that asks", async () => {
+    const { properties } = await door.open().connect(asking);
+    expect(properties?.responseInformation).toBe("responses/a%2Fb%2Bc%23d%25");
+    const assigned = (await door.open().connect({ ...asking, clientId: "" })).properties;
+    expect(assigned?.responseInformation).toBe(`responses/${assigned?.assignedClientIdentifier}`);
+  });
+
+  test("is what the operator says, or nothing", async () => {
+    for (const [responseInformation, told] of [
+      ["r/%c/%c", "r/c/c"],
+      ["shared", "shared"],
+      ["", undefined],
+    ] as const) {
+      const hub = new MemoryDoor({ announcements: { responseInformation } });
+      expect((await hub.open().connect({ ...asking, clientId: "c" })).properties?.responseInformation).toBe(told);
+      await hub.close();
+    }
+  });
+});
+
+describe("a server reference (4.11)", () => {
+  test.each(VERSIONS)("is told when the hub shuts down, protocol level %i", async (version) => {
+    const hub = new MemoryDoor({ announcements: { serverReference: "other.example:1883" } });
+    const client = await hub.connect({}, version);
+    await hub.close();
+    const properties = { serverReference: "other.example:1883" };
+    expect(await untilClosed(client)).toMatchObject(
+      version === 5 ? [{ type: "disconnect", reasonCode: 0x9c, properties }] : [],
+    );
+  });
+
+  test.each(VERSIONS)("is where all go when the hub has moved, protocol level %i", async (version) => {
+    const hub = new MemoryDoor({ announcements: { serverReference: "new.example", hasMoved: true } });
+    const client = hub.open(version);
+    const { reasonCode, sessionPresent, properties } = await client.connect();
+    expect([reasonCode, sessionPresent]).toEqual([version === 5 ? 0x9d : 3, false]);
+    expect(properties?.serverReference).toBe(version === 5 ? "new.example" : undefined);
+    await client.closed;
+    expect(hub.metrics.sessions).toBe(0);
+    await hub.close();
+  });
+
+  test("is not told by a hub that has none", async () => {
+    const hub = new MemoryDoor();
+    const client = await hub.connect();
+    await hub.close();
+    const [disconnect] = await untilClosed(client);
+    expect(disconnect).toMatchObject({ type: "disconnect", reasonCode: 0x8b });
+    expect(disconnect).not.toHaveProperty("properties.serverReference");
+  });
+});

@@ -119,6 +119,23 @@ function readOnly(): AnonymousAccess {
   })(true, true);
 }
 
+test("a message that was refused is answered with the reason in words, where they are wanted (3.4.2.2.2)", async () => {
+  const guarded = new MemoryDoor({ access: readOnly() });
+  const client = await guarded.connect();
+  for (const [qos, type] of [
+    [1, "puback"],
+    [2, "pubrec"],
+  ] as const) {
+    client.send(publishPacket("house/a", "x", { qos, packetIdentifier: 5 }));
+    const { properties } = await client.expect(type);
+    expect(properties?.reasonString).toBe("not authorized to publish to house/a");
+  }
+  const unconcerned = await guarded.connect({ properties: { requestProblemInformation: false } });
+  unconcerned.send(publishPacket("house/a", "x", { qos: 1, packetIdentifier: 5 }));
+  expect((await unconcerned.expect("puback")).properties).toBeUndefined();
+  await guarded.close();
+});
+
 test("a message that was refused is a new one when it comes again [MQTT-4.3.3-9]", async () => {
   const guarded = new MemoryDoor({ access: readOnly() });
   const client = await guarded.connect();

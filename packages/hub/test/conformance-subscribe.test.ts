@@ -277,3 +277,24 @@ describe("MQTT 5.0", () => {
     });
   });
 });
+
+describe("reason strings (3.1.2.11.7)", () => {
+  const filters = ["good", "bad/#/filter", "+bad"];
+
+  test("tell why filters were refused, to who wants to know and has room for it", async () => {
+    const client = await door.connect();
+    const { properties, reasonCodes } = await client.subscribe(filters);
+    expect(reasonCodes).toEqual([0, 0x8f, 0x8f]);
+    expect(properties?.reasonString).toBe("bad/#/filter: topic filter invalid; +bad: topic filter invalid");
+    const unconcerned = await door.connect({ properties: { requestProblemInformation: false } });
+    expect((await unconcerned.subscribe(filters)).properties).toBeUndefined();
+    const small = await door.connect({ properties: { maximumPacketSize: 40 } });
+    expect((await small.subscribe(filters)).properties).toBeUndefined();
+    const long = await client.subscribe(Array.from({ length: 100 }, (_, i) => `#/${i}`));
+    expect(long.properties?.reasonString).toHaveLength(512);
+  });
+
+  test("do not go with a SUBACK that refuses nothing", async () => {
+    expect((await (await door.connect()).subscribe("good")).properties).toBeUndefined();
+  });
+});

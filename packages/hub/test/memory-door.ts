@@ -5,6 +5,7 @@ import { parseTopicNameBytes } from "@isthmus/mqtt/topics";
 import { pino } from "pino";
 import { type Access, AnonymousAccess } from "../src/access/access.js";
 import { Clock } from "../src/clock.js";
+import type { MqttAnnouncements } from "../src/doors/mqtt/announcements.js";
 import { MqttDoor } from "../src/doors/mqtt/mqtt-door.js";
 import { MQTT_DEFAULTS, type MqttDoorOptions } from "../src/doors/mqtt/mqtt-options.js";
 import { FlushScheduler } from "../src/flush-scheduler.js";
@@ -15,6 +16,7 @@ export interface MemoryDoorOptions {
   readonly limits?: Partial<MqttDoorOptions>;
   readonly exchange?: ExchangeOptions;
   readonly access?: Access;
+  readonly announcements?: MqttAnnouncements;
   /** False keeps no log, which costs most of the time of a long run. Default true. */
   readonly hasLog?: boolean;
 }
@@ -27,7 +29,7 @@ export class MemoryDoor {
   /** The lines that were logged. */
   readonly log: Record<string, unknown>[] = [];
 
-  constructor({ limits, exchange, access, hasLog = true }: MemoryDoorOptions = {}) {
+  constructor({ limits, exchange, access, announcements, hasLog = true }: MemoryDoorOptions = {}) {
     const options = { ...MQTT_DEFAULTS, ...limits };
     this.exchange = new Exchange({
       parseTopic: (bytes, start, end) =>
@@ -49,6 +51,7 @@ export class MemoryDoor {
         (error) => this.log.push({ msg: "the store has failed", err: String(error) }),
       ),
       options,
+      announcements,
     });
   }
 

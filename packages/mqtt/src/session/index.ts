@@ -9,6 +9,7 @@ export {
   ServerConnection,
   type ServerConnectionOptions,
   type ServerConnectionOwner,
+  toReasonString,
 } from "./server-connection.js";
 export {
   type DropReason,

@@ -16,6 +16,7 @@ import type {
   SubscribePacket,
   UnsubscribePacket,
 } from "../codec/packets.js";
+import type { Properties } from "../codec/properties.js";
 import { PublishFrame } from "../codec/publish-frame.js";
 import { connectReturnCode, isReasonCodeOf, ReasonCode, SUBACK_FAILURE } from "../codec/reason-codes.js";
 import { byteAt } from "@isthmus/bytes";
@@ -144,16 +145,16 @@ export class ServerConnection implements Machine, FrameSink {
     if (this.#state === "open") this.#guard(() => this.#framer.resume(this));
   }
 
-  /** Turns the client away with CONNACK. [MQTT-3.1.4-2] */
-  refuse(reasonCode: number, message: string): void {
+  /** Turns the client away with CONNACK, and `properties` such as a server reference. [MQTT-3.1.4-2] */
+  refuse(reasonCode: number, message: string, properties?: Properties): void {
     if (this.#state !== "connecting") return;
-    this.#fail(new MqttProtocolError(reasonCode, message));
+    this.#fail({ reasonCode, message }, properties);
   }
 
   /** Ends an open connection for a reason of the server's: MQTT 5.0 clients get DISCONNECT. [MQTT-4.13.2-1] */
-  disconnect(reasonCode: number, message: string): void {
+  disconnect(reasonCode: number, message: string, properties?: Properties): void {
     if (this.#state === "closed") return;
-    this.#fail(new MqttProtocolError(reasonCode, message));
+    this.#fail({ reasonCode, message }, properties);
   }
 
   /** Encodes `packet` into the outbox, without what the client did not ask for or has no room for. */
@@ -300,13 +301,13 @@ export class ServerConnection implements Machine, FrameSink {
     }
   }
 
-  #fail({ reasonCode, message }: MqttProtocolError): void {
+  #fail({ reasonCode, message }: ConnectionFailure, more?: Properties): void {
     const state = this.#state;
     if (state === "closed") return;
     this.#state = "closed";
     // What the owner has still to say comes first: DISCONNECT is the last packet. [MQTT-3.14.4-1]
     this.#owner.handleFailure({ reasonCode, message });
-    const properties = { reasonString: toReasonString(message) };
+    const properties = { ...more, reasonString: toReasonString(message) };
     if (state === "open" && this.version === 5) {
       this.send({ type: "disconnect", reasonCode: wordOf("disconnect", reasonCode), properties });
     } else if (state === "connecting") {
@@ -341,7 +342,7 @@ function wordOf(packet: "connack" | "disconnect", reasonCode: number): number {
 }
 
 /** Messages quote what the client sent, which may be long, and what is cut may not end in half a character. */
-function toReasonString(message: string): string {
+export function toReasonString(message: string): string {
   return message.slice(0, LONGEST_REASON_STRING).toWellFormed();
 }
 

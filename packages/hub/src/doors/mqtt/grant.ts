@@ -1,4 +1,5 @@
 import type { ConnectPacket, Properties } from "@isthmus/mqtt/codec";
+import { type MqttAnnouncements, responseInformationFor } from "./announcements.js";
 import type { MqttDoorOptions } from "./mqtt-options.js";
 
 /** What a client gets of what it asked for at CONNECT. */
@@ -9,11 +10,16 @@ export interface Grant {
   readonly properties: Properties;
 }
 
-/** The limits of this hub: what a client may do, and where it gets less than it asked for. */
+/**
+ * The limits of this hub: what a client may do, and where it gets less than it asked for.
+ *
+ * @param clientId the client's own, or the one that was assigned to it.
+ */
 export function grant(
   options: MqttDoorOptions,
+  announcements: MqttAnnouncements,
   packet: ConnectPacket,
-  assignedClientIdentifier: string | undefined,
+  clientId: string,
 ): Grant {
   const keepAlive = keepAliveOf(options, packet);
   const askedExpiry = packet.properties?.sessionExpiryInterval ?? 0;
@@ -25,8 +31,9 @@ export function grant(
       receiveMaximum: options.receiveMaximum,
       // Left out where there is no limit of ours: some clients reject a value above 268,435,455.
       maximumPacketSize: maximumPacketSize < 268_435_455 ? maximumPacketSize : undefined,
-      assignedClientIdentifier,
+      assignedClientIdentifier: packet.clientId === "" ? clientId : undefined,
       topicAliasMaximum: options.topicAliasMaximum,
+      responseInformation: responseInformationFor(announcements, packet.properties, clientId),
       serverKeepAlive: keepAlive === packet.keepAlive ? undefined : keepAlive,
     },
   };

@@ -6,6 +6,7 @@ import {
   type ConnectPacket,
   type DisconnectPacket,
   MqttProtocolError,
+  type Properties,
   type ProtocolVersion,
   type PublishFrame,
   ReasonCode,
@@ -24,6 +25,7 @@ import {
   ServerConnection,
   type ServerConnectionOwner,
   type SessionLink,
+  toReasonString,
 } from "@isthmus/mqtt/session";
 import type { ClientCertificate, Identity, Refusal } from "../../access/access.js";
 import type { Pausable } from "./back-pressure.js";
@@ -251,18 +253,12 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   }
 
   /** Ends the connection for a reason of the server's. */
-  disconnect(reasonCode: number, message: string): void {
-    this.#core.disconnect(reasonCode, message);
+  disconnect(reasonCode: number, message: string, properties?: Properties): void {
+    this.#core.disconnect(reasonCode, message, properties);
   }
 
   /** Lets the client in, its session attached. */
-  accept(
-    session: MqttSession,
-    identity: Identity,
-    packet: ConnectPacket,
-    isPresent: boolean,
-    assignedId: boolean,
-  ): void {
+  accept(session: MqttSession, identity: Identity, packet: ConnectPacket, isPresent: boolean): void {
     const { options } = this.#door;
     this.session = session;
     this.clientId = session.clientId;
@@ -271,10 +267,10 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     // [MQTT-3.1.2-26] [MQTT-3.1.2-27]
     const aliasCount = Math.min(packet.properties?.topicAliasMaximum ?? 0, options.maxOutboundTopicAliases);
     if (aliasCount > 0) this.#topicAliases = new OutboundTopicAliases(aliasCount);
-    const { keepAlive, properties } = grant(options, packet, assignedId ? session.clientId : undefined);
+    const { keepAlive, properties } = grant(options, this.#door.announcements, packet, session.clientId);
     const reasonCode = ReasonCode.success;
     // What the session sends again tells of what may not be on the disk yet.
-    if (session.journal !== undefined) this.mustBeStoredFirst = true;
+    if (session.journal !== undefined || packet.will !== undefined) this.mustBeStoredFirst = true;
     this.#core.accept({ type: "connack", sessionPresent: isPresent, reasonCode, properties }, keepAlive);
     this.#isUnwelcomed = true;
     session.attach(this);
@@ -287,8 +283,8 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     this.#expiresAt = clock.monotonic + (identity.expiresAt ?? Number.POSITIVE_INFINITY) - clock.epoch;
   }
 
-  refuse(reasonCode: number, message: string): void {
-    this.#core.refuse(reasonCode, message);
+  refuse(reasonCode: number, message: string, properties?: Properties): void {
+    this.#core.refuse(reasonCode, message, properties);
   }
 
   /** Nothing is handled until `verdict` settles; then what has come in meanwhile is. */
@@ -364,9 +360,10 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   #subscribe(packet: SubscribePacket, verdicts: readonly (SubscriptionRequest | Refusal)[]): void {
     const { session } = this;
     if (session === undefined) return;
-    const { reasonCodes, backlogs } = subscribe(this.#door, session, this.identity, packet, verdicts);
+    const { reasonCodes, reasonString, backlogs } = subscribe(this.#door, session, this.identity, packet, verdicts);
     this.mustBeStoredFirst = true;
-    this.#core.send({ type: "suback", packetIdentifier: packet.packetIdentifier, reasonCodes });
+    const properties = reasonString === undefined ? undefined : { reasonString };
+    this.#core.send({ type: "suback", packetIdentifier: packet.packetIdentifier, reasonCodes, properties });
     for (const backlog of backlogs) session.deliverRetained(backlog);
   }
 
@@ -409,6 +406,12 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     this.#door.traffic.packetsSent++;
     this.mustBeStoredFirst = true;
     this.scheduleFlush();
+  }
+
+  /** As {@link acknowledge}, with the reason for a refusal in words. */
+  acknowledgeRefused(type: "puback" | "pubrec", packetIdentifier: number, reasonCode: number, reason: string): void {
+    this.mustBeStoredFirst = true;
+    this.#core.send({ type, packetIdentifier, reasonCode, properties: { reasonString: toReasonString(reason) } });
   }
 
   /** Nothing holds the client any more: handles what has come in meanwhile. */

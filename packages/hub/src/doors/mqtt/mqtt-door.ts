@@ -19,6 +19,7 @@ import type { HubContext, ReplaySource } from "../../hub-context.js";
 import type { Metrics, Traffic } from "../../metrics.js";
 import { BackPressure } from "./back-pressure.js";
 import { AdaptivePoller } from "./adaptive-poller.js";
+import { farewellOnConnect, farewellOnShutdown, type MqttAnnouncements } from "./announcements.js";
 import { checkPublication } from "./check-publication.js";
 import { MqttConnection, STORE_FAILED } from "./mqtt-connection.js";
 import type { MqttDoorOptions } from "./mqtt-options.js";
@@ -35,6 +36,7 @@ const UNAVAILABLE: Refusal = { reasonCode: ReasonCode.serverUnavailable, reason:
 /** What the MQTT door shares with the rest of the hub. */
 export interface MqttDoorContext extends HubContext {
   readonly options: MqttDoorOptions;
+  readonly announcements?: MqttAnnouncements | undefined;
 }
 
 /** The MQTT side of the hub: takes connections from the listeners, and knows all sessions. */
@@ -47,6 +49,7 @@ export class MqttDoor implements MqttDoorContext {
   readonly traffic: Traffic;
   readonly log: Logger;
   readonly options: MqttDoorOptions;
+  readonly announcements: MqttAnnouncements;
   readonly flushScheduler: FlushScheduler;
   readonly hooks: HookRunner | undefined;
   readonly replays: readonly ReplaySource[];
@@ -70,6 +73,7 @@ export class MqttDoor implements MqttDoorContext {
     this.traffic = context.metrics.traffic.mqtt;
     this.log = context.log;
     this.options = context.options;
+    this.announcements = context.announcements ?? {};
     this.poller = new AdaptivePoller(this.options.pollMs);
     this.backPressure = new BackPressure(this.options.slowReceiverGraceMs, this.metrics);
     const { store, log } = this.exchange;
@@ -106,6 +110,11 @@ export class MqttDoor implements MqttDoorContext {
 
   /** A client has sent CONNECT: lets it in or turns it away. [MQTT-3.1.4-2] */
   connect(connection: MqttConnection, packet: ConnectPacket): void {
+    const farewell = farewellOnConnect(this.announcements);
+    if (farewell !== undefined) {
+      connection.refuse(farewell.reasonCode, farewell.message, farewell.properties);
+      return;
+    }
     const refusal = this.#hasFailed ? UNAVAILABLE : this.#checkClientId(packet);
     const verdict = refusal ?? this.access.authenticate(credentialsOf(connection, packet));
     if (!(verdict instanceof Promise)) this.#decide(connection, packet, verdict);
@@ -138,11 +147,11 @@ export class MqttDoor implements MqttDoorContext {
   /** @throws MqttProtocolError for a will that cannot be published. */
   #admit(connection: MqttConnection, packet: ConnectPacket, identity: Identity): void {
     this.clock.tick();
-    const { session, isPresent, isAssigned } = this.#sessions.open(packet, identity);
+    const { session, isPresent } = this.#sessions.open(packet, identity);
     // The rules may speak of an identifier that the server has made up.
     const known = { ...identity, clientId: session.clientId };
     session.setIdentity(known);
-    connection.accept(session, known, packet, isPresent, isAssigned);
+    connection.accept(session, known, packet, isPresent);
     this.metrics.clientsAccepted++;
     this.hooks?.tellConnected(connection.hookClient);
     this.log.info(
@@ -291,9 +300,8 @@ export class MqttDoor implements MqttDoorContext {
     this.#isClosed = true;
     clearInterval(this.#sweepTimer);
     const isEmpty = new Promise<void>((resolve) => (this.#whenEmpty = resolve));
-    for (const connection of this.#connections) {
-      connection.disconnect(ReasonCode.serverShuttingDown, "the server is shutting down");
-    }
+    const { reasonCode, message, properties } = farewellOnShutdown(this.announcements);
+    for (const connection of this.#connections) connection.disconnect(reasonCode, message, properties);
     this.flushScheduler.flush();
     if (this.#connections.size > 0) await Promise.race([isEmpty, delay(graceMs)]);
     for (const connection of this.#connections) connection.destroy();

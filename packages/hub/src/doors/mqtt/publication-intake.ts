@@ -98,7 +98,7 @@ export class PublicationIntake {
       if (this.#connection.session !== this.#session) return;
       if ("reasonCode" in verdict) {
         this.#door.handlePublishRefused(this.#connection, topic, "hook", verdict.reason);
-        this.#acknowledgeRefused(qos, packetIdentifier, verdict.reasonCode);
+        this.#acknowledgeRefused(qos, packetIdentifier, verdict);
       } else if (qos !== 2 || this.#receiveOnce(packetIdentifier)) {
         const isSameTopic = verdict.topic === topic.name;
         const target = isSameTopic ? topic : this.#door.exchange.topics.internName(verdict.topic);
@@ -142,15 +142,19 @@ export class PublicationIntake {
 
   #refuse({ qos, packetIdentifier }: PublishFrame, topic: Topic): void {
     this.#door.handlePublishRefused(this.#connection, topic, "not-authorized", "not authorized");
-    this.#acknowledgeRefused(qos, packetIdentifier, ReasonCode.notAuthorized);
+    const reason = `not authorized to publish to ${topic.name}`;
+    this.#acknowledgeRefused(qos, packetIdentifier, { reasonCode: ReasonCode.notAuthorized, reason });
   }
 
-  #acknowledgeRefused(qos: QoS, packetIdentifier: number, refusal: number): void {
-    // Before MQTT 5.0 there is no way to say no but to close, so it is acknowledged and not
-    // published. [MQTT-3.3.5-2] of MQTT 3.1.1
-    const reasonCode = this.#connection.version === 5 ? refusal : ReasonCode.success;
-    if (qos === 1) this.#connection.acknowledge(writePuback, packetIdentifier, reasonCode);
-    if (qos === 2) this.#connection.acknowledge(writePubrec, packetIdentifier, reasonCode);
+  #acknowledgeRefused(qos: QoS, packetIdentifier: number, { reasonCode, reason }: Refusal): void {
+    const connection = this.#connection;
+    if (qos === 0) return;
+    if (connection.version === 5) {
+      connection.acknowledgeRefused(qos === 1 ? "puback" : "pubrec", packetIdentifier, reasonCode, reason);
+    } else {
+      // There is no way to say no but to close, so it is acknowledged and not published. [MQTT-3.3.5-2] of MQTT 3.1.1
+      connection.acknowledge(qos === 1 ? writePuback : writePubrec, packetIdentifier, ReasonCode.success);
+    }
   }
 
   #resolveTopic(frame: PublishFrame, properties: Properties | undefined): Topic {

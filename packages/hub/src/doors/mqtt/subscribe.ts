@@ -1,10 +1,12 @@
 import type { Subscription } from "@isthmus/exchange";
 import {
   ReasonCode,
+  reasonName,
   type SubscribePacket,
   type SubscriptionRequest,
   type UnsubscribePacket,
 } from "@isthmus/mqtt/codec";
+import { toReasonString } from "@isthmus/mqtt/session";
 import { parseSharedFilter, parseTopicFilter, TopicSyntaxError } from "@isthmus/mqtt/topics";
 import { MqttProtocolError } from "@isthmus/mqtt/codec";
 import type { Identity, Refusal } from "../../access/access.js";
@@ -14,6 +16,8 @@ import type { Backlog, MqttSession } from "./mqtt-session.js";
 /** What a SUBSCRIBE comes to: the reason codes of SUBACK, and the retained messages to be sent behind it. */
 interface SubscribeOutcome {
   readonly reasonCodes: readonly number[];
+  /** Why filters were refused, in words; undefined when none was. */
+  readonly reasonString: string | undefined;
   readonly backlogs: readonly Backlog[];
 }
 
@@ -31,24 +35,30 @@ export function subscribe(
 ): SubscribeOutcome {
   const identifier = packet.properties?.subscriptionIdentifiers?.[0];
   const backlogs: Backlog[] = [];
+  const refusals: string[] = [];
+  const refuse = ({ topicFilter }: SubscriptionRequest, reasonCode: number, reason = wordsOf(reasonCode)): number => {
+    door.handleSubscribeRefused(session, topicFilter, reasonCode);
+    refusals.push(`${topicFilter}: ${reason}`);
+    return reasonCode;
+  };
   const reasonCodes = packet.subscriptions.map((asked, index) => {
     const request = verdicts[index] ?? asked;
-    if ("reasonCode" in request) return refuse(door, session, asked, request.reasonCode);
+    if ("reasonCode" in request) return refuse(asked, request.reasonCode, request.reason);
     const parsed = parseFilter(request.topicFilter, door.options.maxTopicLevels);
-    if (parsed === undefined) return refuse(door, session, request, ReasonCode.topicFilterInvalid);
+    if (parsed === undefined) return refuse(request, ReasonCode.topicFilterInvalid);
     // [MQTT-3.8.3-4]
     if (parsed.shareName !== undefined && request.noLocal) {
       throw new MqttProtocolError(ReasonCode.protocolError, `no local with the shared filter ${request.topicFilter}`);
     }
     const source = door.replays?.find(({ prefix }) => parsed.filter.startsWith(prefix));
     const subject = source === undefined ? parsed.filter : parsed.filter.slice(source.prefix.length);
-    if (subject === "") return refuse(door, session, request, ReasonCode.topicFilterInvalid);
+    if (subject === "") return refuse(request, ReasonCode.topicFilterInvalid);
     if (!door.access.maySubscribe(identity, subject)) {
-      return refuse(door, session, request, ReasonCode.notAuthorized);
+      return refuse(request, ReasonCode.notAuthorized);
     }
     const known = session.subscriptionByFilter.get(request.topicFilter);
     if (known === undefined && session.subscriptionByFilter.size >= door.options.maxSubscriptionsPerClient) {
-      return refuse(door, session, request, ReasonCode.quotaExceeded);
+      return refuse(request, ReasonCode.quotaExceeded);
     }
     const { qos, noLocal, retainAsPublished } = request;
     const subscription: Subscription = { receiver: session, ...parsed, qos, noLocal, retainAsPublished, identifier };
@@ -62,7 +72,8 @@ export function subscribe(
     }
     return qos;
   });
-  return { reasonCodes, backlogs };
+  const reasonString = refusals.length === 0 ? undefined : toReasonString(refusals.join("; "));
+  return { reasonCodes, reasonString, backlogs };
 }
 
 /** Carries out an UNSUBSCRIBE (3.10). @returns the reason codes of UNSUBACK. */
@@ -95,7 +106,7 @@ function parseFilter(text: string, maxLevels: number): Pick<Subscription, "filte
   }
 }
 
-function refuse(door: MqttDoor, session: MqttSession, request: SubscriptionRequest, reasonCode: number): number {
-  door.handleSubscribeRefused(session, request.topicFilter, reasonCode);
-  return reasonCode;
+/** `topic filter invalid` */
+function wordsOf(reasonCode: number): string {
+  return (reasonName(reasonCode, "suback") ?? "refused").replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
