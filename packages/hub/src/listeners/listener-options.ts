@@ -1,5 +1,11 @@
 import type { AccessOptions } from "../access/access-options.js";
+import type { ReadLimits } from "../doors/mqtt/read-pacer.js";
+import type { ConnectionLimits } from "./connection-gate.js";
+import type { ProxyProtocolOptions } from "./proxy-protocol.js";
 import type { TlsOptions } from "./tls-options.js";
+
+/** Bounds of one listener, beside those of the hub. */
+export type ListenerLimits = ConnectionLimits & ReadLimits;
 
 /** Where clients come in, and on what terms. */
 export interface ListenOptions {
@@ -10,6 +16,9 @@ export interface ListenOptions {
   /** Its name in logs. Default: `mqtt`, `mqtts`, `http` or `https`, and a number from the second of a kind on. */
   readonly name?: string | undefined;
   readonly tls?: TlsOptions | undefined;
+  /** For a listener behind a proxy that tells who its clients are. Default: clients come by themselves. */
+  readonly proxyProtocol?: ProxyProtocolOptions | undefined;
+  readonly limits?: ListenerLimits | undefined;
   /** Settings that replace those of the hub, each by itself, for the clients of this listener. */
   readonly access?: AccessOptions | undefined;
 }

@@ -126,10 +126,10 @@ export class ListenerSet {
 
   #listen(listener: Named, isServing: () => boolean): Promise<StreamListener> {
     const owner = this.#owner;
-    const { name, host, port, tls, type } = listener;
+    const { name, host, port, tls, type, proxyProtocol, limits } = listener;
     const handleRefusal = (address: string, label: string, reason: string): void =>
       owner.handleRefusal(address, name, label, reason);
-    const options = { host, port, tls, scheme: type, isServing, handleRefusal };
+    const options = { host, port, tls, proxyProtocol, limits, scheme: type, isServing, handleRefusal };
     switch (type) {
       case "mqtt":
         return openStreamListener(options, (socket) => {

@@ -11,18 +11,22 @@ export interface Peer {
   readonly certificate: ClientCertificate | undefined;
 }
 
-/** The addresses that a proxy has told, by the socket that the proxy has opened. */
-const addressBySocket = new WeakMap<Socket, string>();
+/** Where a socket carries the address that its proxy has told. */
+const CLIENT_ADDRESS = Symbol("client address");
+
+interface ProxiedSocket {
+  [CLIENT_ADDRESS]?: string | undefined;
+}
 
 /** A proxy says that the client of `socket` has another address than the proxy's own. */
-export function setProxiedAddress(socket: Socket, address: string): void {
-  addressBySocket.set(socket, address);
+export function setProxiedAddress(socket: Socket & ProxiedSocket, address: string | undefined): void {
+  socket[CLIENT_ADDRESS] = address;
 }
 
 /** Who is at the other end of `socket`, which may speak TLS. */
-export function peerOf(socket: Socket): Peer {
+export function peerOf(socket: Socket & ProxiedSocket): Peer {
   return {
-    address: addressBySocket.get(socket) ?? formatAddress(socket.remoteAddress, socket.remotePort),
+    address: socket[CLIENT_ADDRESS] ?? formatAddress(socket.remoteAddress, socket.remotePort),
     certificate: isTls(socket) && socket.authorized ? certificateOf(socket) : undefined,
   };
 }

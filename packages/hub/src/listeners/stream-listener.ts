@@ -1,7 +1,10 @@
 import { createServer, type Socket } from "node:net";
-import type { Server as TlsServer, TLSSocket } from "node:tls";
+import type { TlsOptions as TlsOptionsOfNode, TLSSocket } from "node:tls";
+import { formatAddress } from "@isthmus/mqtt/transport-node";
+import { ConnectionGate, type ConnectionLimits } from "./connection-gate.js";
 import { type Address, closeServer, listen, type Listener } from "./listener.js";
-import { peerOf } from "./peer.js";
+import { hostOf, peerOf, setProxiedAddress } from "./peer.js";
+import { ProxyGate, ProxyProtocolError, type ProxyProtocolOptions } from "./proxy-protocol.js";
 import { loadTlsContext } from "./tls-context.js";
 import type { TlsOptions } from "./tls-options.js";
 
@@ -9,6 +12,8 @@ export interface StreamListenerOptions extends Address {
   /** What it stands for in the URL: `mqtt`, `http`; with TLS an `s` is put behind it. */
   readonly scheme: string;
   readonly tls?: TlsOptions | undefined;
+  readonly proxyProtocol?: ProxyProtocolOptions | undefined;
+  readonly limits?: ConnectionLimits | undefined;
   /** Until it says so, connections are closed at once: rules for them are not in force yet. */
   readonly isServing: () => boolean;
   /** Told of each connection that came to nothing. */
@@ -35,12 +40,27 @@ export async function openStreamListener(
   options: StreamListenerOptions,
   handleSocket: (socket: Socket) => void,
 ): Promise<StreamListener> {
-  const { tls, scheme } = options;
-  const tlsServer = tls === undefined ? undefined : await createTlsServer(options, tls, handleSocket);
+  const { tls, scheme, proxyProtocol, limits = {}, handleRefusal } = options;
+  const gate = new ConnectionGate(limits);
+  const proxyGate = proxyProtocol && new ProxyGate(proxyProtocol);
+  const tlsAcceptor = tls === undefined ? undefined : await createTlsAcceptor(options, tls, handleSocket);
+  const admit = (socket: Socket): void => {
+    const { address } = peerOf(socket);
+    const host = hostOf(address);
+    const turnaway = gate.enter(host, performance.now());
+    if (turnaway !== undefined) {
+      handleRefusal(address, turnaway.label, turnaway.reason);
+      socket.destroy();
+      return;
+    }
+    socket.once("close", () => gate.leave(host));
+    if (tlsAcceptor === undefined) handleSocket(socket);
+    else tlsAcceptor.accept(socket);
+  };
   const server = createServer({ noDelay: true }, (socket) => {
     if (!options.isServing()) socket.destroy();
-    else if (tlsServer === undefined) handleSocket(socket);
-    else tlsServer.emit("connection", socket);
+    else if (proxyGate === undefined) admit(socket);
+    else admitProxied(proxyGate, socket, admit, handleRefusal).catch(() => socket.destroy());
   });
   const bound = await listen(server, options);
   return {
@@ -48,32 +68,79 @@ export async function openStreamListener(
     close: () => closeServer(server),
     reload: async (tls) => {
       const context = tls === undefined ? undefined : await loadTlsContext(tls);
-      return () => context && tlsServer?.setSecureContext(context);
+      return () => context && tlsAcceptor?.setContext(context);
     },
   };
 }
 
-/** It does not listen by itself: it is given the connections that were accepted. */
-async function createTlsServer(
+/** Goes on with who the proxy says that it speaks for. */
+async function admitProxied(
+  proxyGate: ProxyGate,
+  socket: Socket,
+  admit: (socket: Socket) => void,
+  handleRefusal: StreamListenerOptions["handleRefusal"],
+): Promise<void> {
+  // Nobody listens for errors yet.
+  const ignore = (): void => {};
+  socket.on("error", ignore);
+  try {
+    const address = await proxyGate.readAddress(socket);
+    if (address !== undefined) setProxiedAddress(socket, address);
+    admit(socket);
+  } catch (error) {
+    if (!(error instanceof ProxyProtocolError)) throw error;
+    handleRefusal(peerOf(socket).address, "proxy-protocol", error.message);
+    socket.destroy();
+  } finally {
+    socket.off("error", ignore);
+  }
+}
+
+/** Makes TLS of connections that were accepted. */
+interface TlsAcceptor {
+  accept(socket: Socket): void;
+  /** For the connections to come. */
+  setContext(context: TlsOptionsOfNode): void;
+}
+
+async function createTlsAcceptor(
   { handleRefusal }: StreamListenerOptions,
   tls: TlsOptions,
   handleSocket: (socket: Socket) => void,
-): Promise<TlsServer> {
-  const context = await loadTlsContext(tls);
-  const server = process.getBuiltinModule("node:tls").createServer(context, (socket) => {
+): Promise<TlsAcceptor> {
+  /** A TLS socket has the endpoint of the connection that it is on, and no other tie to it. */
+  const addressByEndpoint = new Map<string, string>();
+  const findAddress = (socket: TLSSocket): string => {
+    setProxiedAddress(socket, addressByEndpoint.get(peerOf(socket).address));
+    return peerOf(socket).address;
+  };
+  const server = process.getBuiltinModule("node:tls").createServer(await loadTlsContext(tls), (socket) => {
+    const address = findAddress(socket);
     const problem = checkCertificate(socket);
     if (problem === undefined) {
       handleSocket(socket);
       return;
     }
-    handleRefusal(peerOf(socket).address, "certificate", problem);
+    handleRefusal(address, "certificate", problem);
     socket.destroy();
   });
   server.on("tlsClientError", ({ message }, socket) => {
-    handleRefusal(peerOf(socket).address, "tls-handshake", message);
+    handleRefusal(findAddress(socket), "tls-handshake", message);
     socket.destroy();
   });
-  return server;
+  return {
+    accept: (socket) => {
+      const { remoteAddress, remotePort } = socket;
+      const endpoint = formatAddress(remoteAddress, remotePort);
+      const { address } = peerOf(socket);
+      if (address !== endpoint) {
+        addressByEndpoint.set(endpoint, address);
+        socket.once("close", () => addressByEndpoint.delete(endpoint));
+      }
+      server.emit("connection", socket);
+    },
+    setContext: (context) => server.setSecureContext(context),
+  };
 }
 
 /** Where a certificate may be left out, one that is shown has to be good all the same. */

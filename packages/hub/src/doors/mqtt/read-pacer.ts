@@ -14,7 +14,10 @@ export class ReadPacer {
   readonly #bytes: TokenBucket | undefined;
 
   /** @param now on the monotonic clock, as in all calls. */
-  constructor({ maxPacketRate = Number.POSITIVE_INFINITY, maxByteRate = Number.POSITIVE_INFINITY }: ReadLimits, now: number) {
+  constructor(
+    { maxPacketRate = Number.POSITIVE_INFINITY, maxByteRate = Number.POSITIVE_INFINITY }: ReadLimits,
+    now: number,
+  ) {
     if (Number.isFinite(maxPacketRate)) this.#packets = new TokenBucket(maxPacketRate, now);
     if (Number.isFinite(maxByteRate)) this.#bytes = new TokenBucket(maxByteRate, now);
   }
@@ -27,5 +30,8 @@ export class ReadPacer {
 
 /** Whether there is anything to pace. */
 export function isPaced({ maxPacketRate, maxByteRate }: ReadLimits): boolean {
-  return Number.isFinite(maxPacketRate ?? Number.POSITIVE_INFINITY) || Number.isFinite(maxByteRate ?? Number.POSITIVE_INFINITY);
+  return (
+    Number.isFinite(maxPacketRate ?? Number.POSITIVE_INFINITY) ||
+    Number.isFinite(maxByteRate ?? Number.POSITIVE_INFINITY)
+  );
 }
