@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { EnrolmentError } from "../src/authority/enrolment.js";
 import { answerTopic, bundleTopic, enrolTopic, isEnrolTopic, ticketOf } from "../src/authority/exchange-topics.js";
 import { createIdentity } from "../src/authority/identity.js";
-import { Membership } from "../src/authority/membership.js";
+import { type Joining, Membership } from "../src/authority/membership.js";
 import { announce } from "../src/client/announce.js";
 import {
   AuthorityService,
@@ -136,23 +136,30 @@ describe("enrolment over a broker", () => {
     expect(outcomes.length).toBe(5);
   });
 
-  it("an answer that cannot be stored is not given, and ends the service", async () => {
+  it("an answer that cannot be stored is not given, and the next one is", async () => {
     const system = await createSystem(["psk"], 68);
     const broker = new MemoryBroker();
-    let isFull = false;
+    const failures: unknown[] = [];
+    let isFull = true;
     const service = await AuthorityService.start(broker.connect(), {
       change: async (action) => {
         const value = await action(system.authority);
-        if (isFull) throw new Error("no space left on device");
+        if (isFull && value instanceof Uint8Array) throw new Error("no space left on device");
         return value;
       },
+      onFailure: (error) => failures.push(error),
     });
-    isFull = true;
-    const invitation = system.authority.invite("unlucky", { publish: ["a"] });
-    const { request } = await Membership.request(invitation, createIdentity(system.random), system.options);
-    await broker.connect().publish(service.topic, request);
-    await expect(service.done).rejects.toThrow("no space left");
+    const ask = async (): Promise<Joining> => {
+      const invitation = system.authority.invite("device", { publish: ["a"] });
+      return Membership.request(invitation, createIdentity(system.random), system.options);
+    };
+    const client = broker.connect();
+    await expect(enrolOver(client, await ask(), { timeoutMs: 100 })).rejects.toThrow("did not answer");
+    expect(failures).toEqual([expect.objectContaining({ message: "no space left on device" })]);
     expect(broker.log.filter(({ topic }) => topic.startsWith(`${service.topic}/`))).toEqual([]);
+    isFull = false;
+    expect((await enrolOver(client, await ask())).certificate.name).toBe("device");
+    await service.close();
   });
 
   it("announces renewed keys before the bundle that makes publishers go on", async () => {

@@ -10,25 +10,45 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 /** What a client is told when a hook has failed: whatever went wrong is for the log alone. */
 const FAILED: Refusal = { reasonCode: ReasonCode.implementationSpecificError, reason: "a hook has failed" };
 
+/** What messages pass after the embedding program's hook. */
+export interface PublishGate {
+  /** What of a message is to be different, or why it is not to be published. It does not throw or reject. */
+  seal(message: Message): Awaitable<Replacement | Refusal | undefined>;
+}
+
 /** Calls the hooks: waits only for promises, and turns what fails into a no. */
 export class HookRunner {
   readonly hooks: Hooks;
   readonly #log: Logger;
   readonly #timeoutMs: number;
+  readonly #gate: PublishGate | undefined;
 
-  constructor(hooks: Hooks, log: Logger, { timeoutMs = DEFAULT_TIMEOUT_MS }: HookOptions = {}) {
+  constructor(hooks: Hooks, log: Logger, { timeoutMs = DEFAULT_TIMEOUT_MS }: HookOptions = {}, gate?: PublishGate) {
     this.hooks = hooks;
+    this.#gate = gate;
     this.#log = log;
     this.#timeoutMs = timeoutMs;
   }
 
   /** Whether each message is to pass by {@link publish}. */
   get seesMessages(): boolean {
-    return this.hooks.onPublish !== undefined;
+    return this.hooks.onPublish !== undefined || this.#gate !== undefined;
   }
 
   /** The message that is to be published instead of `message`, most often itself; or why it is not to be. */
   publish(client: HookClient, message: Message): Awaitable<Message | Refusal> {
+    const verdict = this.#askBeforePublish(client, message);
+    if (this.#gate === undefined) return verdict;
+    return verdict instanceof Promise ? verdict.then((known) => this.#pass(known)) : this.#pass(verdict);
+  }
+
+  #pass(verdict: Message | Refusal): Awaitable<Message | Refusal> {
+    if ("reasonCode" in verdict) return verdict;
+    const change = this.#gate?.seal(verdict);
+    return change instanceof Promise ? change.then((known) => changed(verdict, known)) : changed(verdict, change);
+  }
+
+  #askBeforePublish(client: HookClient, message: Message): Awaitable<Message | Refusal> {
     return this.#decide(
       "onPublish",
       () => this.hooks.onPublish?.(client, message),
@@ -146,6 +166,11 @@ function isSettled<T>(answers: readonly Awaitable<T>[]): answers is readonly T[]
 function inWordsOf(packet: "puback" | "suback", refusal: Refusal): Refusal {
   const isSaid = refusal.reasonCode >= 0x80 && isReasonCodeOf(packet, refusal.reasonCode);
   return isSaid ? refusal : { ...refusal, reasonCode: ReasonCode.notAuthorized };
+}
+
+function changed(message: Message, verdict: Replacement | Refusal | undefined): Message | Refusal {
+  if (verdict === undefined) return message;
+  return "reasonCode" in verdict ? verdict : replace(message, verdict);
 }
 
 /** @throws TopicSyntaxError when the new topic is none. */

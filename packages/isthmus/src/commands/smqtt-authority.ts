@@ -47,6 +47,7 @@ export const command: Command = {
       await using service = await AuthorityService.start(client, {
         change: async (action) => file.change(action),
         onRequest: (outcome) => report(`${new Date().toISOString()} request: ${outcome}`),
+        onFailure: (error) => report(`Error: ${error instanceof Error ? error.message : String(error)}`),
       });
       terminal.stdout.write(`answering at ${service.topic}\n`);
       await Promise.race([service.done, once(terminal.signal, "abort")]);

@@ -26,7 +26,8 @@ export const SUBSCRIPTION_FLAGS = {
   isSubscribingOnly: toggle("-E", "end when the server has granted the subscriptions"),
 } as const satisfies FlagTable;
 
-type SubscribeValues = FlagValues<
+/** What the flags say, those of the output included. */
+export type SubscribeValues = FlagValues<
   typeof SUBSCRIPTION_FLAGS & typeof OUTPUT_FLAGS & Pick<typeof CONNECTION_FLAGS, "properties">
 >;
 

@@ -20,6 +20,8 @@ export interface AuthorityServiceOptions {
   readonly now?: () => number;
   /** Hears what became of each request, for logs. */
   readonly onRequest?: (outcome: RequestOutcome) => void;
+  /** Hears of an answer that could not be made, stored or sent: the device asks again. */
+  readonly onFailure?: (error: unknown) => void;
 }
 
 export type RequestOutcome = "answered" | "answered again" | "no request" | "too many requests";
@@ -43,7 +45,7 @@ export class AuthorityService implements AsyncDisposable {
   readonly #now: () => number;
   /** Ticket to answer, the oldest first. */
   readonly #answerByTicket = new Map<string, Uint8Array>();
-  /** Resolves when no more requests will come; rejects when an answer could not be stored or sent. */
+  /** Resolves when no more requests will come; rejects when the subscription broke. */
   readonly done: Promise<void>;
   #waiting = 0;
   #work: Promise<void> = Promise.resolve();
@@ -96,15 +98,23 @@ export class AuthorityService implements AsyncDisposable {
         onRequest?.("too many requests");
       else {
         this.#waiting++;
-        this.#work = this.#work.then(() => this.#handle(payload)).finally(() => this.#waiting--);
-        // An answer that cannot be stored or sent ends the service: its owner gets to know by `done`.
-        this.#work.catch(() => void this.#requests.close());
+        this.#work = this.#work.then(() => this.#handle(payload));
       }
     }
     await this.#work;
   }
 
   async #handle(request: Uint8Array): Promise<void> {
+    try {
+      await this.#carryOut(request);
+    } catch (error) {
+      this.#options.onFailure?.(error);
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  async #carryOut(request: Uint8Array): Promise<void> {
     const ticket = ticketOf(request);
     const known = this.#answerByTicket.get(ticket);
     const answer = known ?? (await this.#answer(request));

@@ -1,5 +1,6 @@
 import { asArray, asBytes, asMap, CborError, type CborMap, type CborValue, decodeCbor, encodeCbor } from "./cbor.js";
-import { COSE_TAG, CoseError } from "./cose-parameters.js";
+import { COSE_TAG, CoseError, HEADER } from "./cose-parameters.js";
+import { KEY_ID_BYTES } from "./key-id.js";
 
 /** A COSE_Encrypt0 message taken apart (RFC 9052 5.2); nothing is decrypted or believed yet. */
 export interface Encrypt0 {
@@ -81,5 +82,18 @@ export function rethrowing<V>(parse: () => V): V {
   } catch (cause) {
     if (cause instanceof CborError) throw new CoseError(cause.message, { cause });
     throw cause;
+  }
+}
+
+/** Whether bytes are a message of this package, judged by its header alone. */
+export function isSealed(bytes: Uint8Array): boolean {
+  // Tag 16, an array of three, a byte string: what almost everything else fails at.
+  if (bytes[0] !== (0xc0 | COSE_TAG.encrypt0) || bytes[1] !== 0x83) return false;
+  try {
+    const keyId = parseEncrypt0(bytes).protectedHeader.get(HEADER.keyId);
+    return keyId instanceof Uint8Array && keyId.length === KEY_ID_BYTES;
+  } catch (cause) {
+    if (!(cause instanceof CoseError)) throw cause;
+    return false;
   }
 }

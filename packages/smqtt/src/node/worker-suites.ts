@@ -37,7 +37,7 @@ export class WorkerBusyError extends Error {
 }
 
 /**
- * The suites of this package with the heavy ones, `kp-abe` and `cp-abe`, run in worker threads: a wrap then costs the
+ * The suites of this package with the heavy ones, `kp-abe`, `cp-abe` and `hpke`, run in worker threads: a wrap then costs the
  * event loop a message and not milliseconds of pairings. Uses mcl-wasm when it is installed.
  *
  * @example
@@ -57,10 +57,11 @@ export function createWorkerSuites(options: WorkerSuitesOptions = {}): WorkerSui
   const close = async (): Promise<void> => {
     await Promise.all(pool.map(async (worker) => worker.close()));
   };
+  const hpke = hpkeSuite();
   const suites = [
     pskSuite(),
     pskTreeSuite(),
-    hpkeSuite(),
+    remoteSuite("hpke", (publisher, target) => hpke.scope(publisher, target), run),
     remoteSuite("kp-abe", kpAbeScope, run),
     remoteSuite("cp-abe", cpAbeScope, run),
   ];
@@ -114,7 +115,8 @@ class SuiteWorker {
   }
 
   #start(): Worker {
-    const worker = new Worker(this.#url);
+    // What the program was started with, such as conditions of imports, is not for the worker.
+    const worker = new Worker(this.#url, { execArgv: [] });
     worker.on("message", (reply: SuiteReply) => this.#settle(reply));
     worker.on("error", (cause) => this.#fail(cause));
     worker.on("exit", () => this.#fail(new Error("the worker has ended")));
