@@ -1,6 +1,7 @@
 import type { ExchangeOptions, Store } from "@isthmus/exchange";
 import type { Logger } from "pino";
 import type { AccessOptions } from "./access/access-options.js";
+import type { ProxyOptions } from "./proxy/proxy-options.js";
 import type { MirrorOptions } from "./mirror/mirror-options.js";
 import type { HistoryOptions } from "./history/history-options.js";
 import type { CoapListenOptions } from "./doors/coap/coap-options.js";
@@ -40,6 +41,8 @@ export interface HubOptions {
    * False: the hub is no resource directory.
    */
   readonly mirror?: MirrorOptions | false | undefined;
+  /** What can be reached through the hub, from HTTP to CoAP and back. Default: nothing, there is no open proxy. */
+  readonly proxy?: ProxyOptions | undefined;
   /** Which messages are kept to be read later, see {@link HistoryOptions}. Default: none. */
   readonly history?: HistoryOptions | undefined;
   /** Status topics below `$SYS/broker/`, see {@link SysOptions}. */

@@ -24,6 +24,7 @@ import { MirrorPart } from "./mirror/mirror-part.js";
 import { MetricsMount } from "./prometheus/metrics-mount.js";
 import { SealingGate } from "./smqtt/sealing-gate.js";
 import { SmqttPart } from "./smqtt/smqtt-part.js";
+import { ProxyPart } from "./proxy/proxy-part.js";
 import { SysTopics } from "./sys/sys-topics.js";
 
 /** How long clients may take to go when the hub closes. */
@@ -68,6 +69,7 @@ export class Hub {
   readonly #context: HubContext;
   readonly #mqttDoor: MqttDoor;
   readonly #coapPart: CoapPart | undefined;
+  readonly #proxyPart: ProxyPart | undefined;
   /** What runs beside the doors, in the order in which it is opened. */
   readonly #parts: HubPart[] = [];
   /** What the HTTP listener serves. */
@@ -128,6 +130,11 @@ export class Hub {
     if (options.coap) {
       this.#coapPart = new CoapPart(this.#context, options.coap, limits.maxTopicLevels);
       this.#mounts.push(this.#coapPart.mount);
+    }
+    if (options.proxy !== undefined) {
+      this.#proxyPart = new ProxyPart(this.#context, options.proxy);
+      this.#parts.push(this.#proxyPart);
+      this.#mounts.push(this.#proxyPart.mount);
     }
     if (this.#coapPart !== undefined && options.mirror !== false) {
       const door = () => this.#coapPart?.door;
@@ -241,7 +248,7 @@ export class Hub {
   /** Opens the doors; {@link createHub} has done so. */
   async open(): Promise<void> {
     await this.reload();
-    await this.#coapPart?.open();
+    await this.#coapPart?.open(await this.#proxyPart?.inFrontOf());
     for (const part of this.#parts) await part.open();
     this.#isReady = true;
   }

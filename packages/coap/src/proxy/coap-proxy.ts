@@ -17,6 +17,8 @@ export interface ForwardProxyOptions {
   readonly next?: RequestHandler;
   /** The proxy's own address: what Uri-Host defaults to beside Proxy-Scheme (RFC 7252 5.10.1). */
   readonly ownAddress?: string;
+  /** Arguments of Uri-Query beside Proxy-Scheme that are for the proxy alone, as a token. Default none. */
+  readonly ownArguments?: readonly string[];
 }
 
 /**
@@ -33,7 +35,7 @@ export function createForwardProxy(options: ForwardProxyOptions): RequestHandler
   return {
     handleRequest(now, request) {
       try {
-        const target = targetOf(request.options, options.ownAddress);
+        const target = targetOf(request.options, options);
         if (target === undefined) {
           if (next === undefined) throw new CoapError(Code.NOT_FOUND);
           next.handleRequest(now, request);
@@ -98,7 +100,7 @@ function relayRequest(now: Instant, relay: Relay, target: ProxyTarget, request: 
 }
 
 /** RFC 7252 5.10.2: Proxy-Uri says it all; Proxy-Scheme goes with the Uri options. */
-function targetOf(options: Options, ownAddress: ForwardProxyOptions["ownAddress"]): ProxyTarget | undefined {
+function targetOf(options: Options, { ownAddress, ownArguments = [] }: ForwardProxyOptions): ProxyTarget | undefined {
   const proxyUri = options.text(Option.PROXY_URI);
   if (proxyUri !== undefined) return parseProxyTarget(proxyUri);
   const scheme = options.text(Option.PROXY_SCHEME)?.toLowerCase();
@@ -108,5 +110,8 @@ function targetOf(options: Options, ownAddress: ForwardProxyOptions["ownAddress"
   const port = options.uint(Option.URI_PORT);
   const authority = port === undefined ? formatHost(host) : `${formatHost(host)}:${port}`;
   const path = formatUriPath(options.texts(Option.URI_PATH));
-  return parseProxyTarget(`${scheme}://${authority}${path}${formatUriQuery(options.texts(Option.URI_QUERY))}`);
+  const query = options
+    .texts(Option.URI_QUERY)
+    .filter((argument) => !ownArguments.includes(argument.split("=")[0] ?? ""));
+  return parseProxyTarget(`${scheme}://${authority}${path}${formatUriQuery(query)}`);
 }

@@ -4,7 +4,6 @@ import {
   coapUpstream,
   type Connector,
   createReverseProxy,
-  errorResponse,
   formatUriPath,
   formatUriQuery,
   type IncomingRequest,
@@ -17,14 +16,11 @@ import {
 } from "@isthmus/coap";
 import { clockNow } from "@isthmus/coap/transport-node";
 import type { Instant } from "@isthmus/machine";
-import { identifyPeer } from "../doors/coap/coap-caller.js";
-import { toCoapError } from "../doors/coap/coap-refusal.js";
+import { CALLER_ARGUMENTS, identifyPeer } from "../doors/coap/coap-caller.js";
+import { respondError } from "../doors/coap/respond-error.js";
 import { TopicSpace } from "../doors/requests/topic-space.js";
 import type { HubContext } from "../hub-context.js";
 import type { TopicMapping } from "./topic-mapping.js";
-
-/** Arguments of a query that are the hub's: a device does not get to see them. */
-export const CALLER_ARGUMENTS = ["user", "password", "token"];
 
 /** What the proxy needs to know of the devices. */
 export interface DeviceProxyInit {
@@ -56,11 +52,7 @@ export class DeviceProxy implements RequestHandler {
   }
 
   handleRequest(_now: Instant, incoming: IncomingRequest): void {
-    this.#relayAllowed(incoming).catch((error: unknown) => {
-      const known = toCoapError(error, Number.POSITIVE_INFINITY);
-      if (!(known instanceof CoapError)) this.#init.hub.log.error({ err: error }, "request to a device failed");
-      incoming.respond(clockNow(), errorResponse(known, incoming.options.uint(Option.ACCEPT)));
-    });
+    this.#relayAllowed(incoming).catch((error: unknown) => respondError(this.#init.hub, incoming, error));
   }
 
   close(): void {

@@ -14,13 +14,13 @@ import {
 } from "@isthmus/coap";
 import { clockNow, type UdpTransport } from "@isthmus/coap/transport-node";
 import type { Identity } from "../access/access.js";
-import { identifyPeer } from "../doors/coap/coap-caller.js";
+import { CALLER_ARGUMENTS, identifyPeer } from "../doors/coap/coap-caller.js";
 import { toCoapError } from "../doors/coap/coap-refusal.js";
 import { TopicSpace } from "../doors/requests/topic-space.js";
 import type { HubContext, HubPart } from "../hub-context.js";
 import { Publisher } from "../publisher.js";
 import { DeviceConnector } from "./device-connector.js";
-import { CALLER_ARGUMENTS, DeviceProxy } from "./device-proxy.js";
+import { DeviceProxy } from "./device-proxy.js";
 import { MIRROR_DEFAULTS, type MirrorOptions } from "./mirror-options.js";
 import { type DeviceContext, MirroredDevice } from "./mirrored-device.js";
 import { RegistrationTable } from "./registration-table.js";

@@ -5,6 +5,9 @@ import type { HubContext } from "../../hub-context.js";
 import { type Caller, identify } from "../requests/caller.js";
 import { COAP_LISTENER } from "./coap-part.js";
 
+/** Arguments of queries that say who asks: for the hub alone. */
+export const CALLER_ARGUMENTS = ["user", "password", "token"];
+
 /**
  * Who makes a request: `?user=NAME&password=SECRET`, or `?token=TOKEN`, where a token of more than a Uri-Query's 255 bytes
  * goes in several. CoAP itself has no words for it below DTLS and OSCORE, which this door does not speak: what goes over

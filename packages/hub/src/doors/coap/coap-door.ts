@@ -8,6 +8,7 @@ import {
   type Link,
   links,
   parseLinkCriterion,
+  type RequestHandler,
   type ServerRequest,
 } from "@isthmus/coap";
 import {
@@ -40,6 +41,8 @@ export interface CoapDoorInit {
   readonly options: CoapDoorOptions;
   /** Levels of a topic or a filter at the most. */
   readonly maxTopicLevels: number;
+  /** What gets requests before the server does: a proxy. Default: nothing, and requests for a proxy are answered 5.05. */
+  readonly proxyInFrontOf?: ((server: RequestHandler) => RequestHandler) | undefined;
 }
 
 /** Something that listens, and is closed with the door. */
@@ -148,8 +151,10 @@ export class CoapDoor {
 
   #commonOptions() {
     const { maximumBodySize, maxObservers, requestRate, endpoint } = this.#init.options;
+    const { proxyInFrontOf } = this.#init;
     return {
-      handler: this.server,
+      handler: proxyInFrontOf?.(this.server) ?? this.server,
+      supportsProxying: proxyInFrontOf !== undefined,
       limits: { maxBodyBytes: maximumBodySize, maxObservers, ...endpoint },
       ...(requestRate && { requestRate }),
     };

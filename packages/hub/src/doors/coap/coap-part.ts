@@ -2,7 +2,7 @@ import type { ListenerAccess } from "../../access/access-options.js";
 import type { HubContext } from "../../hub-context.js";
 import type { HttpMount } from "../../listeners/http-mount.js";
 import { isLoopback } from "../../listeners/listener.js";
-import type { CoapDoor } from "./coap-door.js";
+import type { CoapDoor, CoapDoorInit } from "./coap-door.js";
 import { COAP_DEFAULTS, type CoapListenOptions } from "./coap-options.js";
 
 const LOOPBACK = "127.0.0.1";
@@ -52,12 +52,20 @@ export class CoapPart {
     };
   }
 
-  /** @throws ListenError */
-  async open(): Promise<void> {
+  /**
+   * @param proxyInFrontOf see {@link CoapDoorInit.proxyInFrontOf}.
+   * @throws ListenError
+   */
+  async open(proxyInFrontOf?: CoapDoorInit["proxyInFrontOf"]): Promise<void> {
     const { CoapDoor } = await import("./coap-door.js");
     const { host = LOOPBACK, port, limits } = this.#options;
     const options = { ...COAP_DEFAULTS, ...limits };
-    this.#door = new CoapDoor({ context: this.#context, options, maxTopicLevels: this.#maxTopicLevels });
+    this.#door = new CoapDoor({
+      context: this.#context,
+      options,
+      maxTopicLevels: this.#maxTopicLevels,
+      proxyInFrontOf,
+    });
     await this.#door.open({ host, port });
   }
 
