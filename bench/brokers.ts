@@ -116,7 +116,19 @@ async function startIsthmus(signal: AbortSignal, isDurable: boolean): Promise<Ru
   const directory = isDurable ? makeDirectory() : undefined;
   const store =
     directory === undefined ? ["--memory"] : ["--data", path.join(directory, "data"), "--durability", "sync"];
-  const args = [ISTHMUS, "serve", ...store, "--mqtt-port", "0", "--http-port", "0", "--log-level", "warn"];
+  const args = [
+    ISTHMUS,
+    "serve",
+    ...store,
+    "--mqtt-port",
+    "0",
+    "--http-port",
+    "0",
+    "--coap-port",
+    "off",
+    "--log-level",
+    "warn",
+  ];
   const child = new Child(BROKER_CORE, process.execPath, args);
   return whenReady(child, directory, async () => {
     await child.waitFor(/^ready$/m, READY_MS, signal);

@@ -53,6 +53,7 @@ describe("isthmus config show", () => {
       listeners: [
         { type: "mqtt", port: 1883 },
         { type: "http", port: 8080 },
+        { type: "coap", port: 5683 },
       ],
     });
   });

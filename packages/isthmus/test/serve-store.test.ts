@@ -18,6 +18,8 @@ async function serve(data: string, ...flags: string[]): Promise<{ run: Run; url:
     "0",
     "--http-port",
     "off",
+    "--coap-port",
+    "off",
     "--log-level",
     "silent",
     ...flags,
@@ -51,7 +53,17 @@ describe("isthmus serve --data", () => {
   test("does not start where another hub is", async () => {
     const data = path.join(root, "kept");
     const store = await openStore(data);
-    const { exitCode, stderr } = await runIsthmus(["serve", "--data", data, "--mqtt-port", "0", "--http-port", "off"]);
+    const { exitCode, stderr } = await runIsthmus([
+      "serve",
+      "--data",
+      data,
+      "--mqtt-port",
+      "0",
+      "--http-port",
+      "off",
+      "--coap-port",
+      "off",
+    ]);
     await store.close();
     expect(exitCode).toBe(1);
     expect(stderr).toContain(`${data} is in use by this process: stop that hub, or choose another directory`);

@@ -32,6 +32,7 @@ describe("defaults < file < environment < flags", () => {
           { type: "mqtt", port: 1883 },
           { type: "http", port: 8080 },
         ],
+        coap: { port: 5683 },
         access: undefined,
       },
       data: { directory: "/state/isthmus", durability: "sync" },
@@ -84,6 +85,10 @@ describe("defaults < file < environment < flags", () => {
       { type: "mqtt", port: 11_883 },
       { type: "http", port: 0 },
     ]);
+    expect((await settingsOf(["--coap-port", "0", "--host", "::1"])).hub.coap).toMatchObject({ port: 0, host: "::1" });
+    expect((await settingsOf(["--coap-port", "off"])).hub.coap).toBeUndefined();
+    expect((await settingsOf(["--config", file])).hub.coap).toBeUndefined();
+    expect((await settingsOf(["--config", file, "--coap-port", "0"])).hub.coap).toMatchObject({ port: 0 });
     expect((await settingsOf(["--host", "::1"])).hub.listeners).toMatchObject([{ host: "::1" }, { host: "::1" }]);
   });
 });

@@ -1,10 +1,13 @@
 import { z } from "zod";
 import type { JsonSchema } from "./json-schema.js";
 import { accessSection } from "./sections/access.js";
+import { announcementsSection } from "./sections/announcements.js";
+import { coapSection } from "./sections/coap.js";
 import { historySection } from "./sections/history.js";
 import { limitsSection } from "./sections/limits.js";
 import { listenersSection } from "./sections/listeners.js";
 import { logSection } from "./sections/log.js";
+import { mirrorSection } from "./sections/mirror.js";
 import { storeSection } from "./sections/store.js";
 import { sysSection } from "./sections/sys.js";
 
@@ -24,6 +27,12 @@ export const configSchema = z.strictObject({
   listeners: listenersSection.describe("where clients come in"),
   access: accessSection.prefault({}).describe("who may connect, publish and subscribe"),
   limits: limitsSection.prefault({}).describe("bounds, see docs/limits.md"),
+  announcements: announcementsSection.prefault({}).describe("what clients of MQTT 5.0 are told besides"),
+  coap: coapSection.prefault({}).describe("limits of CoAP"),
+  mirror: z
+    .union([z.literal(false), mirrorSection])
+    .prefault({})
+    .describe("topics of devices that register over CoAP; false: none"),
   history: historySection.optional().describe("messages kept to be read later; default: none"),
   sys: sysSection.prefault({}).describe("status topics below `$SYS/broker/`"),
   log: logSection.prefault({}).describe("the log, on standard error"),

@@ -7,6 +7,12 @@ import type { Config } from "./config-schema.js";
  * undefined if need be: what is no longer configured must not stay.
  */
 export function hubOptionsOf(config: Config): Omit<HubOptions, "store" | "log"> {
-  const { data: _data, durability: _durability, log: _log, ...options } = camelCased(config);
-  return { history: undefined, ...options };
+  const { data: _data, durability: _durability, log: _log, listeners, coap: limits, ...options } = camelCased(config);
+  const coap = listeners.find((listener) => listener.type === "coap");
+  return {
+    history: undefined,
+    ...options,
+    listeners: listeners.filter((listener) => listener.type !== "coap"),
+    coap: coap && { ...coap, limits },
+  };
 }

@@ -9,6 +9,7 @@ const DOOR_FLAGS = {
   host: text("--host", "ADDR", "address to listen on (127.0.0.1: this machine alone)"),
   mqttPort: doorPort("--mqtt-port", "MQTT over TCP (1883); 0 picks a free port, off closes the door"),
   httpPort: doorPort("--http-port", "HTTP, with MQTT over WebSocket at /mqtt (8080); 0 or off likewise"),
+  coapPort: doorPort("--coap-port", "CoAP over UDP and TCP (5683); 0 or off likewise"),
   allowAnonymous: toggle("--allow-anonymous", "let in clients without a user name, from other machines as well"),
 } as const;
 

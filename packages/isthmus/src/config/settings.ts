@@ -47,6 +47,7 @@ export async function readSettings(flags: ServeFlags, environment: Environment):
   return withFlags(settings, flags);
 }
 
+const COAP_PORT = 5683;
 const DEFAULT_LISTENERS: readonly ListenerOptions[] = [
   { type: "mqtt", port: 1883 },
   { type: "http", port: 8080 },
@@ -54,7 +55,7 @@ const DEFAULT_LISTENERS: readonly ListenerOptions[] = [
 
 function defaultSettings(environment: Environment): Settings {
   return {
-    hub: { listeners: DEFAULT_LISTENERS },
+    hub: { listeners: DEFAULT_LISTENERS, coap: { port: COAP_PORT } },
     data: { directory: defaultDataDirectory(environment), durability: "sync" },
     log: { level: "info", format: "auto" },
     notices: [],
@@ -80,11 +81,16 @@ async function readConfigured(file: string | undefined, environment: Environment
 }
 
 function withFlags({ hub, data, log, notices }: Settings, flags: ServeFlags): Settings {
-  const { host, mqttPort, httpPort, allowAnonymous, logLevel } = flags;
+  const { host, mqttPort, httpPort, coapPort, allowAnonymous, logLevel } = flags;
   const moved = (hub.listeners ?? []).map((listener) => (host === undefined ? listener : { ...listener, host }));
   const listeners = withPort(withPort(moved, "mqtt", mqttPort, host), "http", httpPort, host);
   return {
-    hub: { ...hub, listeners, access: allowAnonymous ? { ...hub.access, allowAnonymous } : hub.access },
+    hub: {
+      ...hub,
+      listeners,
+      coap: withCoapPort(hub.coap, host, coapPort),
+      access: allowAnonymous ? { ...hub.access, allowAnonymous } : hub.access,
+    },
     data: withData(data, flags),
     log: { ...log, level: logLevel ?? log.level },
     notices,
@@ -103,6 +109,16 @@ function withPort(
   const at = listeners.findIndex((listener) => listener.type === type);
   const listener = listeners[at];
   return listener === undefined ? [...listeners, { type, host, port }] : listeners.with(at, { ...listener, port });
+}
+
+function withCoapPort(
+  coap: HubOptions["coap"],
+  host: string | undefined,
+  port: DoorPort | undefined,
+): HubOptions["coap"] {
+  if (port === "off") return undefined;
+  const known = coap || (port === undefined ? undefined : { port });
+  return known && { ...known, port: port ?? known.port, ...(host === undefined ? {} : { host }) };
 }
 
 function withData(data: DataOptions | undefined, flags: ServeFlags): DataOptions | undefined {

@@ -50,7 +50,21 @@ const httpListener = z.strictObject({
     .describe("origins of web pages that may connect, beside pages of this host; `*`: any"),
 });
 
+const coapListener = z.strictObject({
+  type: z.literal("coap").describe("CoAP over UDP, and over TCP at the same port; one at most"),
+  port: port().default(5683).describe("0 picks a free one"),
+  host: common.host,
+  access: common.access,
+});
+
 /** `listeners`: the doors, each with its address. */
 export const listenersSection = z
-  .array(z.discriminatedUnion("type", [mqttListener, httpListener]))
-  .prefault([{ type: "mqtt" }, { type: "http" }]);
+  .array(z.discriminatedUnion("type", [mqttListener, httpListener, coapListener]))
+  .superRefine((listeners, context) => {
+    const second = listeners.findLastIndex(({ type }) => type === "coap");
+    if (second !== listeners.findIndex(({ type }) => type === "coap")) {
+      const params = { hint: "one address serves CoAP; 0.0.0.0 or :: are every address" };
+      context.addIssue({ code: "custom", path: [second], message: "there is a listener for CoAP already", params });
+    }
+  })
+  .prefault([{ type: "mqtt" }, { type: "http" }, { type: "coap" }]);
