@@ -4,12 +4,14 @@ import { parseTopicNameBytes } from "@isthmus/mqtt/topics";
 import { type Logger, pino } from "pino";
 import { AccessControl } from "./access/access-control.js";
 import type { AccessOptions, ListenerAccess } from "./access/access-options.js";
+import { AdminMount } from "./admin/admin-mount.js";
 import { Clock } from "./clock.js";
 import { CoapPart } from "./doors/coap/coap-part.js";
 import { MqttDoor } from "./doors/mqtt/mqtt-door.js";
 import { MQTT_DEFAULTS, type MqttDoorOptions } from "./doors/mqtt/mqtt-options.js";
 import { FlushScheduler } from "./flush-scheduler.js";
 import { History } from "./history/history.js";
+import { HistoryMount } from "./history/history-mount.js";
 import { HistoryReplay } from "./history/history-replay.js";
 import { HookedAccess } from "./hooks/hooked-access.js";
 import { HookRunner } from "./hooks/hook-runner.js";
@@ -21,6 +23,7 @@ import { type ListenerPlan, ListenerSet, type OpenListener } from "./listeners/l
 import { takeLive } from "./live-options.js";
 import { Metrics } from "./metrics.js";
 import { MirrorPart } from "./mirror/mirror-part.js";
+import { Publisher } from "./publisher.js";
 import { MetricsMount } from "./prometheus/metrics-mount.js";
 import { SealingGate } from "./smqtt/sealing-gate.js";
 import { SmqttPart } from "./smqtt/smqtt-part.js";
@@ -121,7 +124,8 @@ export class Hub {
       mounts: this.#mounts,
       describe: () => this.#describe(),
       isReady: () => this.#isReady,
-      handleConnection: (transport, listener, { certificate }) => this.#mqttDoor.open(transport, listener, certificate),
+      handleConnection: (transport, listener, { certificate }, limits) =>
+        this.#mqttDoor.open(transport, listener, certificate, limits),
       handleRefusal: (address, listener, label, reason) => {
         this.metrics.connectionsRefused.add(label);
         this.#log.warn({ address, listener, reason }, "connection refused");
@@ -141,8 +145,15 @@ export class Hub {
       this.#parts.push(new MirrorPart(this.#context, options.mirror ?? {}, door, limits.maxTopicLevels));
     }
     this.#parts.push(new SysTopics(this.#context, this.#mqttDoor, options.sys));
-    const measured = { exchange: this.exchange, metrics: this.metrics, mqttDoor: this.#mqttDoor };
-    const metricsMount = new MetricsMount(measured, "/metrics");
+    const admin = {
+      ...this.#context,
+      mqttDoor: this.#mqttDoor,
+      publisher: new Publisher(this.#context, limits.maximumPacketSize),
+      maximumTopicLevels: limits.maxTopicLevels,
+      startedAt: performance.now(),
+    };
+    if (options.admin !== false) this.#mounts.push(new AdminMount(admin, options.admin ?? {}));
+    const metricsMount = new MetricsMount(admin, options.metrics);
     this.#parts.push(metricsMount);
     this.#mounts.push(metricsMount);
     if (options.smqtt !== undefined) {
@@ -154,6 +165,7 @@ export class Hub {
       const history = new History(this.#context, options.history);
       this.#parts.push(history);
       this.#replays.push(new HistoryReplay(history));
+      this.#mounts.push(new HistoryMount(this.#context, history, limits.maxTopicLevels));
     }
   }
 
