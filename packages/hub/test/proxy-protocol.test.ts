@@ -15,7 +15,7 @@ import { ScriptedClient } from "./scripted-client.js";
 
 const SIGNATURE = "0d0a0d0a000d0a515549540a";
 const V4 = `${SIGNATURE}2111000cc0000201c6336401c350075b`;
-const V6 = `${SIGNATURE}21210024${"20010db8000000000000000000000001"}${"20010db8000000000000000000000002"}c350075b`;
+const V6 = `${SIGNATURE}2121002420010db800000000000000000000000120010db8000000000000000000000002c350075b`;
 
 describe("a PROXY header", () => {
   test.each<[string, Uint8Array, string | undefined]>([

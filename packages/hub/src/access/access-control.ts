@@ -1,4 +1,8 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Topic } from "@isthmus/exchange";
+import { ReasonCode } from "@isthmus/mqtt/codec";
+import { hostOf } from "../listeners/peer.js";
+import { SignInDelay, type SignInDelayOptions } from "./sign-in-delay.js";
 import { type Access, type Credentials, type Identity, isOwnTopic, type Refusal, type Verdict } from "./access.js";
 import type { AccessOptions, ListenerAccess, SourceOptions } from "./access-options.js";
 import { AccessPolicy } from "./access-policy.js";
@@ -26,6 +30,8 @@ export class AccessControl implements Access {
   #policy = new AccessPolicy({ allowAnonymous: false }, [], true);
   #bindings = new WeakMap<Identity, Binding>();
   readonly #watchers: (() => void)[] = [];
+  #signInDelayOptions: SignInDelayOptions | undefined;
+  #signInDelay = new SignInDelay();
 
   get version(): number {
     return this.#version;
@@ -59,6 +65,7 @@ export class AccessControl implements Access {
     return () => {
       this.#policy = policy;
       this.#policyByListener = policies;
+      this.#setSignInDelay(options.signInDelay);
       this.#version++;
       for (const handleChange of this.#watchers) handleChange();
     };
@@ -69,10 +76,30 @@ export class AccessControl implements Access {
   }
 
   authenticate(credentials: Credentials): Verdict | Promise<Verdict> {
+    const { address, user = "", password, token } = credentials;
+    if (password === undefined && token === undefined) return this.#ask(credentials);
+    const waitMs = this.#signInDelay.take(hostOf(address), user, performance.now());
+    if (waitMs === undefined) return TRIED_TOO_OFTEN;
+    return waitMs === 0 ? this.#ask(credentials) : delay(waitMs).then(() => this.#ask(credentials));
+  }
+
+  #ask(credentials: Credentials): Verdict | Promise<Verdict> {
     const verdict = this.#policyOf(credentials.listener).authenticate(credentials);
     return verdict instanceof Promise
-      ? verdict.then((known) => withOrigin(known, credentials))
-      : withOrigin(verdict, credentials);
+      ? verdict.then((known) => this.#note(known, credentials))
+      : this.#note(verdict, credentials);
+  }
+
+  #note(verdict: Verdict, { address, user = "", password, token, clientId, listener }: Credentials): Verdict {
+    const host = hostOf(address);
+    if (!("reasonCode" in verdict)) {
+      if (password !== undefined || token !== undefined) this.#signInDelay.noteSuccess(host, user);
+      return { clientId, listener, ...verdict };
+    }
+    if (GUESSED_WRONG.has(verdict.reasonCode) && (password !== undefined || token !== undefined)) {
+      this.#signInDelay.noteFailure(host, user, performance.now());
+    }
+    return verdict;
   }
 
   mayPublish(identity: Identity, topic: Topic): boolean {
@@ -95,6 +122,13 @@ export class AccessControl implements Access {
     return this.#policyOf(identity.listener).isAdministrator(identity);
   }
 
+  /** What was counted up to now stays so, unless other limits are set. */
+  #setSignInDelay(options: SignInDelayOptions | undefined): void {
+    if (isDeepStrictEqual(options, this.#signInDelayOptions)) return;
+    this.#signInDelayOptions = options;
+    this.#signInDelay = new SignInDelay(options);
+  }
+
   #policyOf(listener: string | undefined): AccessPolicy {
     return (listener === undefined ? undefined : this.#policyByListener.get(listener)) ?? this.#policy;
   }
@@ -109,8 +143,16 @@ export class AccessControl implements Access {
   }
 }
 
-function withOrigin(verdict: Verdict, { clientId, listener }: Credentials): Verdict {
-  return "reasonCode" in verdict ? verdict : { clientId, listener, ...verdict };
+/** Refusals that tell who guesses that the guess was wrong; others say nothing about it. */
+const GUESSED_WRONG: ReadonlySet<number> = new Set([ReasonCode.badUserNameOrPassword, ReasonCode.notAuthorized]);
+
+const TRIED_TOO_OFTEN: Refusal = {
+  reasonCode: ReasonCode.connectionRateExceeded,
+  reason: "too many wrong passwords: too many tries wait for their turn",
+};
+
+function delay(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
 }
 
 /** Loopback and anonymous by default; any other address needs users, or the operator's word. */

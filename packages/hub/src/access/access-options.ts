@@ -2,6 +2,7 @@ import type { CertificateSourceOptions } from "./sources/certificate-source.js";
 import type { HttpSourceOptions } from "./sources/http-source.js";
 import type { JwtSourceOptions } from "./sources/jwt-source.js";
 import type { PasswordSourceOptions } from "./sources/password-source.js";
+import type { SignInDelayOptions } from "./sign-in-delay.js";
 import type { AccessRule } from "./rules/access-rule.js";
 
 /** Where the hub learns who somebody is. Sources are asked in order; the first that knows the user decides. */
@@ -22,6 +23,8 @@ export interface AccessOptions {
   /** Default: none, thus everything is allowed to who is let in. With rules, what none allows is denied. */
   readonly rules?: readonly AccessRule[] | undefined;
   readonly groups?: readonly GroupOptions[] | undefined;
+  /** How those who try passwords are slowed down; for the whole hub. */
+  readonly signInDelay?: SignInDelayOptions | undefined;
 }
 
 /** A listener as far as access is concerned. */

@@ -15,7 +15,7 @@ const FIRST_DELAY_MS = 250;
 /** Many clients may share an address, as behind a router. */
 const ADDRESS_ALLOWANCE = 10;
 /** More tries that wait for their turn are not let wait: the last one's turn is this many delays ahead. */
-const MOST_WAITING_DELAYS = 2;
+const MOST_WAITING_DELAYS = 1.5;
 
 interface Entry {
   failures: number;

@@ -4,7 +4,7 @@ import { NodeStreamTransport } from "@isthmus/mqtt/transport-node";
 import type { ListenerAccess } from "../access/access-options.js";
 import { type HttpListenerOptions, openHttpListener } from "./http-listener.js";
 import { isLoopback } from "./listener.js";
-import type { ListenerOptions } from "./listener-options.js";
+import type { ListenerLimits, ListenerOptions } from "./listener-options.js";
 import { type Peer, peerOf } from "./peer.js";
 import { openStreamListener, type StreamListener } from "./stream-listener.js";
 import { loadTlsContext } from "./tls-context.js";
@@ -24,7 +24,7 @@ export interface ListenerSetOwner extends Pick<
   "maximumMessageSize" | "describe" | "isReady" | "mounts"
 > {
   /** An MQTT connection has come in, over TCP, TLS or WebSocket. */
-  handleConnection(transport: Transport, listener: string, peer: Peer): void;
+  handleConnection(transport: Transport, listener: string, peer: Peer, limits: ListenerLimits | undefined): void;
   /** A connection came to nothing. `label` is a word for metrics. */
   handleRefusal(address: string, listener: string, label: string, reason: string): void;
 }
@@ -134,7 +134,7 @@ export class ListenerSet {
       case "mqtt":
         return openStreamListener(options, (socket) => {
           const peer = peerOf(socket);
-          owner.handleConnection(new NodeStreamTransport(socket, peer.address), name, peer);
+          owner.handleConnection(new NodeStreamTransport(socket, peer.address), name, peer, limits);
         });
       case "http": {
         const { maximumMessageSize, mounts } = owner;
@@ -143,7 +143,7 @@ export class ListenerSet {
         const allowedOrigins = listener.allowedOrigins ?? [];
         return openHttpListener(
           { ...options, name, maximumMessageSize, mounts, describe, isReady, allowedOrigins },
-          (transport, peer) => owner.handleConnection(transport, name, peer),
+          (transport, peer) => owner.handleConnection(transport, name, peer, limits),
         );
       }
     }

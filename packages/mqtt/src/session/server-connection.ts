@@ -166,6 +166,11 @@ export class ServerConnection implements Machine, FrameSink {
     this.#owner.scheduleFlush();
   }
 
+  /** The client was not read until `now`: its silence is no sign that it is gone. */
+  excuseSilence(now: Instant): void {
+    this.#lastReceivedAt = now;
+  }
+
   nextDeadline(): Instant {
     if (this.#state === "closed") return NEVER;
     if (this.#state === "open") return this.#lastReceivedAt + this.#keepAliveMs;

@@ -67,6 +67,7 @@ export const limitsSection = z.strictObject({
     .default(mqtt.maxSessionExpiry)
     .describe("longest session expiry, in seconds; 4294967295: for ever"),
   max_connections: countOrUnlimited().describe("MQTT connections at the same time"),
+  max_connections_per_user: countOrUnlimited().describe("MQTT connections of one user at the same time"),
   max_subscriptions_per_client: z
     .int()
     .min(1)

@@ -34,6 +34,8 @@ import type { Flushable } from "../../flush-scheduler.js";
 import { grant } from "./grant.js";
 import type { MqttDoor } from "./mqtt-door.js";
 import type { MqttSession } from "./mqtt-session.js";
+import { ReadGate } from "./read-gate.js";
+import { type ReadLimits, ReadPacer } from "./read-pacer.js";
 import { PublicationIntake } from "./publication-intake.js";
 import { wireForm } from "./publish-run.js";
 import { subscribe, unsubscribe } from "./subscribe.js";
@@ -53,6 +55,8 @@ export const STORE_FAILED = "the server cannot store messages any more";
 export class MqttConnection implements TransportListener, ServerConnectionOwner, SessionLink, Flushable, Pausable {
   readonly outbox: Outbox;
   readonly remoteAddress: string;
+  /** Milliseconds since 1970. */
+  readonly openedAt: number;
   /** The listener that it came in by, for logs. */
   readonly listener: string;
   /** What the client has shown on a TLS listener. */
@@ -65,6 +69,11 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   identity: Identity = { user: undefined };
   readonly #door: MqttDoor;
   readonly #transport: Transport;
+  readonly #readGate: ReadGate;
+  readonly #pacer: ReadPacer | undefined;
+  /** Packets that were counted against the client's rate. */
+  #packetsPaced = 0;
+  #paceTimer: NodeJS.Timeout | undefined;
   readonly #core: ServerConnection;
   #timer: NodeJS.Timeout | undefined;
   #isFlushScheduled = false;
@@ -92,12 +101,21 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   #closeWhenReleased: (() => void) | undefined;
   #hookClient: HookClient | undefined;
 
-  constructor(door: MqttDoor, transport: Transport, listener: string, certificate?: ClientCertificate) {
+  constructor(
+    door: MqttDoor,
+    transport: Transport,
+    listener: string,
+    certificate?: ClientCertificate,
+    limits?: ReadLimits,
+  ) {
     this.#door = door;
     this.#transport = transport;
+    this.#readGate = new ReadGate(transport);
+    this.#pacer = limits && ReadPacer.for(limits, door.clock.tick().monotonic);
     this.listener = listener;
     this.certificate = certificate;
     this.remoteAddress = transport.remoteAddress;
+    this.openedAt = door.clock.tick().epoch;
     this.outbox = new Outbox(door.outboxMemory);
     this.#core = new ServerConnection(this, this.outbox, door.options, door.clock.tick().monotonic);
     this.#armTimer();
@@ -150,7 +168,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     const { clock, flushScheduler, poller, traffic } = this.#door;
     traffic.bytesReceived += bytes.length;
     // What a client sends while it is held is kept, and no more than one chunk of it.
-    if (this.#isHeld) this.#transport.pause();
+    if (this.#isHeld) this.#readGate.shut("held");
     const isLone = bytes.length <= LONE_CHUNK_BYTES;
     if (isLone) flushScheduler.beginGathering();
     this.#core.receiveBytes(clock.tick().monotonic, bytes);
@@ -159,6 +177,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     if (isLone) flushScheduler.flush();
     // A retained message may be all that came, and nobody's to be told.
     else if (this.#door.journal !== undefined) flushScheduler.arm();
+    if (this.#pacer !== undefined) this.#pace(this.#pacer, bytes.length);
     poller.handleAnswered(this, clock.monotonic);
   }
 
@@ -176,6 +195,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     }
     this.#door.clock.tick();
     clearTimeout(this.#timer);
+    clearTimeout(this.#paceTimer);
     this.#isClosing = true;
     this.#core.close();
     this.outbox.clear();
@@ -227,11 +247,11 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   }
 
   pauseReading(): void {
-    this.#transport.pause();
+    this.#readGate.shut("congestion");
   }
 
   resumeReading(): void {
-    if (!this.#isClosing) this.#transport.resume();
+    if (!this.#isClosing) this.#readGate.open("congestion");
   }
 
   /** True once nothing more is read: the client has left, or is being sent away. */
@@ -424,9 +444,23 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
       this.#countReceived();
       this.#door.flushScheduler.arm();
       if (this.#isHeld) return;
-      this.#transport.resume();
+      this.#readGate.open("held");
     }
     this.#closeWhenReleased?.();
+  }
+
+  /** Reads on only when the client is within its rate again. */
+  #pace(pacer: ReadPacer, bytes: number): void {
+    const { packetsReceived } = this.#core;
+    const restMs = pacer.spend(packetsReceived - this.#packetsPaced, bytes, this.#door.clock.monotonic);
+    this.#packetsPaced = packetsReceived;
+    if (restMs === 0 || this.#isClosing) return;
+    this.#readGate.shut("pace");
+    clearTimeout(this.#paceTimer);
+    this.#paceTimer = setTimeout(() => {
+      this.#core.excuseSilence(this.#door.clock.tick().monotonic);
+      if (!this.#isClosing) this.#readGate.open("pace");
+    }, restMs).unref();
   }
 
   #countReceived(): void {
@@ -463,6 +497,8 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   /** Bytes that came in since have moved the deadline: the timer is not touched for each of them. */
   #handleTimeout(): void {
     const now = this.#door.clock.tick().monotonic;
+    // Who is not read cannot be heard.
+    if (this.#readGate.isShut("pace")) this.#core.excuseSilence(now);
     this.#core.handleTimeout(now);
     if (now >= this.#expiresAt) this.disconnect(ReasonCode.maximumConnectTime, "the credentials have expired");
     if (!this.#isClosing) this.#armTimer();

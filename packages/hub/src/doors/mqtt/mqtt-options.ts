@@ -34,6 +34,8 @@ export interface MqttDoorOptions {
   readonly maxSessionExpiry: number;
   /** Connections at the same time. Default Infinity. */
   readonly maxConnections: number;
+  /** Connections of one user at the same time. Default Infinity. */
+  readonly maxConnectionsPerUser: number;
   /** Filters that one client may be subscribed to. Default 1,000,000. */
   readonly maxSubscriptionsPerClient: number;
   /** Levels of a topic or a filter. Default 128. */
@@ -60,6 +62,7 @@ export const MQTT_DEFAULTS: MqttDoorOptions = {
   pollMs: 0.1,
   maxSessionExpiry: 0xffff_ffff,
   maxConnections: Number.POSITIVE_INFINITY,
+  maxConnectionsPerUser: Number.POSITIVE_INFINITY,
   maxSubscriptionsPerClient: 1_000_000,
   maxTopicLevels: 128,
   maxClientIdBytes: 65_535,

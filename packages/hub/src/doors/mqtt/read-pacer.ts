@@ -13,8 +13,14 @@ export class ReadPacer {
   readonly #packets: TokenBucket | undefined;
   readonly #bytes: TokenBucket | undefined;
 
+  /** @returns undefined where there is nothing to pace. */
+  static for(limits: ReadLimits, now: number): ReadPacer | undefined {
+    const { maxPacketRate = Number.POSITIVE_INFINITY, maxByteRate = Number.POSITIVE_INFINITY } = limits;
+    return Number.isFinite(maxPacketRate) || Number.isFinite(maxByteRate) ? new ReadPacer(limits, now) : undefined;
+  }
+
   /** @param now on the monotonic clock, as in all calls. */
-  constructor(
+  private constructor(
     { maxPacketRate = Number.POSITIVE_INFINITY, maxByteRate = Number.POSITIVE_INFINITY }: ReadLimits,
     now: number,
   ) {
@@ -26,12 +32,4 @@ export class ReadPacer {
   spend(packets: number, bytes: number, now: number): number {
     return Math.max(this.#packets?.spend(packets, now) ?? 0, this.#bytes?.spend(bytes, now) ?? 0);
   }
-}
-
-/** Whether there is anything to pace. */
-export function isPaced({ maxPacketRate, maxByteRate }: ReadLimits): boolean {
-  return (
-    Number.isFinite(maxPacketRate ?? Number.POSITIVE_INFINITY) ||
-    Number.isFinite(maxByteRate ?? Number.POSITIVE_INFINITY)
-  );
 }
