@@ -1,4 +1,5 @@
 import { writeUint16 } from "./byte-access.js";
+import { writeUtf8 } from "./utf8.js";
 
 /**
  * Appends big-endian integers and byte runs to a buffer that grows by doubling.
@@ -54,6 +55,15 @@ export class ByteWriter {
     const at = this.#grow(bytes.length);
     this.#bytes.set(bytes, at);
     return this;
+  }
+
+  /** The UTF-8 of `text`, behind its length in 32 bits. @throws Utf8Error when it has none. */
+  text32(text: string): this {
+    const at = this.#grow(4 + 3 * text.length);
+    this.#length = at;
+    const end = writeUtf8(this.#bytes, at + 4, text);
+    this.#length = end;
+    return this.replaceUint32(at, end - at - 4);
   }
 
   /** The bytes written so far, as a view; what is written later may or may not show in it. */

@@ -57,6 +57,27 @@ export function encodeUtf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
+/**
+ * Writes the UTF-8 of `text` into `bytes`, where three bytes for each of its UTF-16 code units must fit.
+ *
+ * @returns where it ends.
+ * @throws Utf8Error as {@link encodeUtf8} does; RangeError when there is no such room.
+ */
+export function writeUtf8(bytes: Uint8Array, at: number, text: string): number {
+  if (at + 3 * text.length > bytes.length) throw new RangeError(`no room for ${text.length} code units at ${at}`);
+  if (text.length <= SHORT_TEXT) {
+    let end = at;
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit > 0x7f) break;
+      bytes[end++] = unit;
+    }
+    if (end - at === text.length) return end;
+  }
+  if (hasLoneSurrogate(text)) throw new Utf8Error("a lone surrogate has no UTF-8 form");
+  return at + encoder.encodeInto(text, bytes.subarray(at)).written;
+}
+
 function encodeShortAscii(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < bytes.length; i++) {

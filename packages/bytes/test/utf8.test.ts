@@ -1,6 +1,17 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeUtf8, encodeUtf8, fromHex, hasLoneSurrogate, toHex, Utf8Error, utf8Length } from "../src/index.js";
+import {
+  ByteReader,
+  ByteWriter,
+  decodeUtf8,
+  encodeUtf8,
+  fromHex,
+  hasLoneSurrogate,
+  toHex,
+  Utf8Error,
+  utf8Length,
+  writeUtf8,
+} from "../src/index.js";
 
 // The first and last code point of each row of the Unicode standard's table 3-7, which is RFC 3629 section 4.
 const wellFormed: readonly [name: string, codePoint: number, hex: string][] = [
@@ -148,5 +159,26 @@ describe("UTF-8 (RFC 3629)", () => {
       expect(error).toHaveProperty("cause");
       expect(error).toHaveProperty("name", "Utf8Error");
     }
+  });
+});
+
+describe("writing in place", () => {
+  it("gives the same bytes as encoding, and where they end", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 200 }), fc.nat(10), (text, at) => {
+        const bytes = new Uint8Array(at + 3 * text.length);
+        const end = writeUtf8(bytes, at, text);
+        expect(toHex(bytes.subarray(at, end))).toBe(toHex(encodeUtf8(text)));
+        const writer = new ByteWriter(1).text32(text).uint8(7);
+        const reader = new ByteReader(writer.view());
+        expect(decodeUtf8(reader.take(reader.uint32()))).toBe(text);
+        expect(reader.uint8()).toBe(7);
+      }),
+    );
+  });
+
+  it("refuses a lone surrogate, and too little room", () => {
+    expect(() => writeUtf8(new Uint8Array(100), 0, "a\ud800")).toThrow(Utf8Error);
+    expect(() => writeUtf8(new Uint8Array(8), 0, "abc")).toThrow(RangeError);
   });
 });

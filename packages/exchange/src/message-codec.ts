@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, decodeUtf8, encodeUtf8 } from "@isthmus/bytes";
+import { ByteReader, ByteWriter, decodeUtf8 } from "@isthmus/bytes";
 import { createMessage, type Message, type MessageProperties, type QoS } from "./message.js";
 
 /*
@@ -26,13 +26,13 @@ const PRESENT = {
 
 /** The bytes of `message` at rest; {@link decodeMessage} gives it back. */
 export function encodeMessage(message: Message): Uint8Array {
-  const writer = new ByteWriter(64 + message.topic.length + message.payloadBytes);
+  const writer = new ByteWriter(96 + 3 * (message.topic.length + message.origin.name.length) + message.payloadBytes);
   writer.uint8(FORM).uint8(message.qos | (message.retain ? RETAIN_FLAG : 0));
   writeUint64(writer, message.publishedAt);
   writeUint64(writer, Number.isFinite(message.expiresAt) ? message.expiresAt : 0);
-  writeText(writer, message.topic);
-  writeText(writer, message.origin.door);
-  writeText(writer, message.origin.name);
+  writer.text32(message.topic);
+  writer.text32(message.origin.door);
+  writer.text32(message.origin.name);
   writeProperties(writer, message.properties ?? {});
   return writer.append(message.payload).view();
 }
@@ -69,14 +69,14 @@ function writeProperties(writer: ByteWriter, properties: MessageProperties): voi
   if (properties.correlationData !== undefined) present |= PRESENT.correlationData;
   if (properties.userProperties !== undefined) present |= PRESENT.userProperties;
   writer.uint8(present);
-  if (properties.contentType !== undefined) writeText(writer, properties.contentType);
-  if (properties.responseTopic !== undefined) writeText(writer, properties.responseTopic);
+  if (properties.contentType !== undefined) writer.text32(properties.contentType);
+  if (properties.responseTopic !== undefined) writer.text32(properties.responseTopic);
   if (properties.correlationData !== undefined) writeRun(writer, properties.correlationData);
   if (properties.userProperties === undefined) return;
   writer.uint32(properties.userProperties.length);
   for (const [name, value] of properties.userProperties) {
-    writeText(writer, name);
-    writeText(writer, value);
+    writer.text32(name);
+    writer.text32(value);
   }
 }
 
@@ -105,10 +105,6 @@ function writeRun(writer: ByteWriter, run: Uint8Array): void {
 
 function readRun(reader: ByteReader): Uint8Array {
   return reader.take(reader.uint32());
-}
-
-function writeText(writer: ByteWriter, text: string): void {
-  writeRun(writer, encodeUtf8(text));
 }
 
 function readText(reader: ByteReader): string {

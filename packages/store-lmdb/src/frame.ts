@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import { ByteReader, fromHex, readUint32, toHex, writeUint16 } from "@isthmus/bytes";
 import type { StoreKey, TableName } from "@isthmus/exchange";
-import { encodeKey } from "./store-key.js";
+import { mostKeyBytes, writeKey } from "./store-key.js";
 import { tableNumber } from "./table-numbers.js";
 
 /*
@@ -83,21 +83,18 @@ export class FrameWriter {
   }
 
   append(table: TableName, key: StoreKey, value: Uint8Array | undefined): void {
-    // A lone surrogate or a number that is none throws here: nothing has changed then.
-    const keyBytes = encodeKey(key);
-    const length = 5 + keyBytes.length + (value === undefined ? 0 : 4 + value.length);
-    this.#reserve(length);
+    this.#reserve(9 + mostKeyBytes(key) + (value?.length ?? 0));
     const bytes = this.#bytes;
-    let at = this.#end;
-    bytes[at] = tableNumber(table) | (value === undefined ? DELETE_FLAG : 0);
-    writeUint32(bytes, at + 1, keyBytes.length);
-    bytes.set(keyBytes, at + 5);
-    at += 5 + keyBytes.length;
+    const start = this.#end;
+    // A key that is none throws here: nothing has changed then.
+    const keyEnd = writeKey(bytes, start + 5, key);
+    bytes[start] = tableNumber(table) | (value === undefined ? DELETE_FLAG : 0);
+    writeUint32(bytes, start + 1, keyEnd - start - 5);
     if (value !== undefined) {
-      writeUint32(bytes, at, value.length);
-      bytes.set(value, at + 4);
+      writeUint32(bytes, keyEnd, value.length);
+      bytes.set(value, keyEnd + 4);
     }
-    this.#end += length;
+    this.#end = value === undefined ? keyEnd : keyEnd + 4 + value.length;
   }
 
   /** What was appended so far is a whole batch. @returns false when there is nothing new in it. */

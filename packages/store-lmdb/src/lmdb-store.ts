@@ -60,6 +60,8 @@ export class LmdbStore implements Store {
   /** What is being written to the journal. */
   #underWay: FrameWriter | undefined;
   #whenUnderWayIsStored: PromiseWithResolvers<void> | undefined;
+  /** Whether what has gathered is written as soon as this turn of the event loop ends. */
+  #isWriteDue = false;
   /** The memory of a frame that was written, for the one after the next. */
   #spare: Uint8Array | undefined;
   readonly #uncarried: UncarriedWrites & { generation: number; position: number | undefined };
@@ -142,11 +144,15 @@ export class LmdbStore implements Store {
   }
 
   #endBatch(): void {
-    if (this.#gathering.endBatch() && this.#underWay === undefined) void this.#writeGathered();
+    if (!this.#gathering.endBatch() || this.#underWay !== undefined || this.#isWriteDue) return;
+    this.#isWriteDue = true;
+    // At the end of the event loop's turn: the other sockets that were readable in it have their batches in it.
+    setImmediate(() => void this.#writeGathered());
   }
 
   /** One write to the journal after the other, each with all that has gathered. */
   async #writeGathered(): Promise<void> {
+    this.#isWriteDue = false;
     while (this.#gathering.hasBatch && this.#failure === undefined) {
       const stored = this.#whenGatheredIsStored;
       const written = this.#gathering;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { byteAt, ByteReader, concatBytes, decodeUtf8, encodeUtf8 } from "@isthmus/bytes";
+import { byteAt, ByteReader, concatBytes, decodeUtf8, writeUtf8 } from "@isthmus/bytes";
 import type { StoreKey } from "@isthmus/exchange";
 
 /*
@@ -17,38 +17,42 @@ const TEXT_END = 0x00;
 /** Does not occur in UTF-8: behind it is the digest of a text that is too long for a table's key. */
 const DIGEST_MARK = 0xff;
 const DIGEST_BYTES = 32;
-const NO_BYTES = new Uint8Array(0);
+const MOST_NUMBER_BYTES = 8;
 
 /** LMDB takes keys of up to 1,978 bytes: room for two long texts and two numbers. */
 const MAX_TABLE_KEY_BYTES = 1978;
 const KEPT_TEXT_BYTES = 900;
 
-/** @throws RangeError for a number that is not an integer from 0 to 2^53 - 1, Utf8Error for a text without a UTF-8 form. */
-export function encodeKey(key: StoreKey): Uint8Array {
-  const texts: Uint8Array[] = [];
-  let length = 0;
-  for (const part of key) {
-    if (typeof part === "number") length += 1 + numberBytes(part);
-    else {
-      const text = encodeUtf8(part);
-      texts.push(text);
-      length += text.length + 2;
-    }
-  }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  let nextText = 0;
+/** Bytes that the key takes at the most. */
+export function mostKeyBytes(key: StoreKey): number {
+  let most = 0;
+  for (const part of key) most += typeof part === "number" ? MOST_NUMBER_BYTES : 2 + 3 * part.length;
+  return most;
+}
+
+/**
+ * Writes `key` into `bytes`, where {@link mostKeyBytes} must fit.
+ *
+ * @returns where it ends.
+ * @throws RangeError for a number that is not an integer from 0 to 2^53 - 1, Utf8Error for a text without a UTF-8 form.
+ */
+export function writeKey(bytes: Uint8Array, start: number, key: StoreKey): number {
+  let at = start;
   for (const part of key) {
     if (typeof part === "number") at = writeNumber(bytes, at, part);
     else {
-      const text = texts[nextText++] ?? NO_BYTES;
       bytes[at] = TEXT_TAG;
-      bytes.set(text, at + 1);
-      at += text.length + 2;
-      bytes[at - 1] = TEXT_END;
+      at = writeUtf8(bytes, at + 1, part);
+      bytes[at++] = TEXT_END;
     }
   }
-  return bytes;
+  return at;
+}
+
+/** @throws RangeError, Utf8Error as {@link writeKey} does. */
+export function encodeKey(key: StoreKey): Uint8Array {
+  const bytes = new Uint8Array(mostKeyBytes(key));
+  return bytes.subarray(0, writeKey(bytes, 0, key));
 }
 
 /** The inverse of {@link encodeKey}. @throws RangeError, ShortReadError or Utf8Error for bytes that are no key. */
@@ -94,17 +98,12 @@ export function endOfPrefix(prefix: Uint8Array): Uint8Array | undefined {
   return undefined;
 }
 
-function numberBytes(value: number): number {
+function writeNumber(bytes: Uint8Array, start: number, value: number): number {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is not an integer from 0 to 2^53 - 1`);
   const high = Math.floor(value / 0x1_0000_0000);
-  return high > 0 ? 8 - (Math.clz32(high) >>> 3) : 4 - (Math.clz32(value >>> 0) >>> 3);
-}
-
-/** @returns where the next part begins. */
-function writeNumber(bytes: Uint8Array, at: number, value: number): number {
-  const count = numberBytes(value);
-  const high = Math.floor(value / 0x1_0000_0000);
   const low = value >>> 0;
+  const count = high > 0 ? 8 - (Math.clz32(high) >>> 3) : 4 - (Math.clz32(low) >>> 3);
+  let at = start;
   bytes[at++] = NUMBER_TAG + count;
   for (let i = count - 1; i >= 0; i--) bytes[at++] = i >= 4 ? high >>> (8 * (i - 4)) : low >>> (8 * i);
   return at;

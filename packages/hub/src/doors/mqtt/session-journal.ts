@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, decodeUtf8, encodeUtf8 } from "@isthmus/bytes";
+import { ByteReader, decodeUtf8, encodeUtf8, writeUint16 } from "@isthmus/bytes";
 import type { MessageLog, Store, Subscription } from "@isthmus/exchange";
 import type { QoS } from "@isthmus/mqtt/codec";
 import { OutboundEntry, type OutboundState } from "@isthmus/mqtt/session";
@@ -162,14 +162,20 @@ export class SessionJournal {
  */
 function encodeEntry(entry: OutboundEntry<MqttMessage>): Uint8Array {
   const { sequence } = entry.message;
-  const writer = new ByteWriter(12 + 4 * (entry.identifiers?.length ?? 0))
-    .uint32(Math.floor(sequence / 0x1_0000_0000))
-    .uint32(sequence % 0x1_0000_0000)
-    .uint16(entry.packetIdentifier)
-    .uint8(STATES.indexOf(entry.state))
-    .uint8(entry.qos | (entry.retain ? 0x80 : 0) | (entry.isSent ? 0x40 : 0));
-  for (const identifier of entry.identifiers ?? []) writer.uint32(identifier);
-  return writer.view();
+  const { identifiers = [] } = entry;
+  const bytes = new Uint8Array(12 + 4 * identifiers.length);
+  writeUint32(bytes, 0, Math.floor(sequence / 0x1_0000_0000));
+  writeUint32(bytes, 4, sequence >>> 0);
+  writeUint16(bytes, 8, entry.packetIdentifier);
+  bytes[10] = STATES.indexOf(entry.state);
+  bytes[11] = entry.qos | (entry.retain ? 0x80 : 0) | (entry.isSent ? 0x40 : 0);
+  for (const [index, identifier] of identifiers.entries()) writeUint32(bytes, 12 + 4 * index, identifier);
+  return bytes;
+}
+
+function writeUint32(bytes: Uint8Array, at: number, value: number): void {
+  writeUint16(bytes, at, value >>> 16);
+  writeUint16(bytes, at + 2, value & 0xffff);
 }
 
 function decodeEntry(
