@@ -69,4 +69,17 @@ describe("a subscription to $history/", () => {
     const client = await (await start()).connect();
     expect(await client.publish("$history/house/a", "forged", { qos: 1 })).toBe(0x87);
   });
+
+  test("brings what the client may read of it, and no more", async () => {
+    const rules = [{ allow: "readwrite", topics: ["house/a/#"] }] as const;
+    hub = await TcpHub.start({ history: { rules: [{ filter: "#" }] }, access: { rules } });
+    const publisher = await hub.connect();
+    await publisher.publish("house/a", "a1", { qos: 1 });
+    const reader = await hub.connect();
+    expect((await reader.subscribe("$history/house/b")).reasonCodes).toEqual([0x87]);
+    await reader.subscribe("$history/house/a", { qos: 1 });
+    expect((await reader.settle()).flatMap((packet) => (packet.type === "publish" ? [text(packet)] : []))).toEqual([
+      "$history/house/a: a1",
+    ]);
+  });
 });

@@ -16,6 +16,7 @@ import type { Clock } from "../../clock.js";
 import type { FlushScheduler } from "../../flush-scheduler.js";
 import type { HookRunner } from "../../hooks/hook-runner.js";
 import type { HubContext, ReplaySource } from "../../hub-context.js";
+import { LossTrace } from "../../loss-trace.js";
 import type { Metrics, Traffic } from "../../metrics.js";
 import { BackPressure } from "./back-pressure.js";
 import { AdaptivePoller } from "./adaptive-poller.js";
@@ -24,6 +25,7 @@ import { checkPublication } from "./check-publication.js";
 import { MqttConnection, STORE_FAILED } from "./mqtt-connection.js";
 import type { MqttDoorOptions } from "./mqtt-options.js";
 import type { MqttSession } from "./mqtt-session.js";
+import type { ReadLimits } from "./read-pacer.js";
 import { SessionJournal } from "./session-journal.js";
 import { SessionRegistry } from "./session-registry.js";
 
@@ -58,6 +60,8 @@ export class MqttDoor implements MqttDoorContext {
   readonly poller: AdaptivePoller;
   /** Where sessions that outlive the process are written down; undefined without a store. */
   readonly journal: SessionJournal | undefined;
+  /** What was not taken from its publisher lately. */
+  readonly refusals = new LossTrace(128);
   readonly #connections = new Set<MqttConnection>();
   readonly #sessions: SessionRegistry;
   readonly #sweepTimer: NodeJS.Timeout;
@@ -89,7 +93,7 @@ export class MqttDoor implements MqttDoorContext {
   }
 
   /** Takes a connection that a listener has accepted. */
-  open(transport: Transport, listener: string, certificate?: ClientCertificate): void {
+  open(transport: Transport, listener: string, certificate?: ClientCertificate, limits?: ReadLimits): void {
     if (this.#isClosed) {
       transport.destroy();
       return;
@@ -104,7 +108,7 @@ export class MqttDoor implements MqttDoorContext {
       transport.destroy();
       return;
     }
-    this.#connections.add(new MqttConnection(this, transport, listener, certificate));
+    this.#connections.add(new MqttConnection(this, transport, listener, certificate, limits));
     this.metrics.connectionsOpen = this.#connections.size;
   }
 
@@ -144,9 +148,10 @@ export class MqttDoor implements MqttDoorContext {
     }
   }
 
-  /** @throws MqttProtocolError for a will that cannot be published. */
+  /** @throws MqttProtocolError for a will that cannot be published, or a user with too many connections. */
   #admit(connection: MqttConnection, packet: ConnectPacket, identity: Identity): void {
     this.clock.tick();
+    this.#checkUserConnections(identity, packet.clientId);
     const { session, isPresent } = this.#sessions.open(packet, identity);
     // The rules may speak of an identifier that the server has made up.
     const known = { ...identity, clientId: session.clientId };
@@ -167,6 +172,19 @@ export class MqttDoor implements MqttDoorContext {
     );
   }
 
+  /** Who comes back for a session of their own takes over the connection that holds it. */
+  #checkUserConnections({ user }: Identity, clientId: string): void {
+    const { maxConnectionsPerUser } = this.options;
+    if (maxConnectionsPerUser === Number.POSITIVE_INFINITY || user === undefined) return;
+    let count = 0;
+    for (const { identity, session } of this.#connections) {
+      if (session === undefined || identity.user !== user || session.clientId === clientId) continue;
+      if (++count < maxConnectionsPerUser) continue;
+      const message = `${maxConnectionsPerUser} connections of the user ${user} are open`;
+      throw new MqttProtocolError(ReasonCode.quotaExceeded, message);
+    }
+  }
+
   /** @throws MqttProtocolError for a publication that MQTT does not allow. */
   checkPublication(frame: PublishFrame, properties: Properties | undefined): void {
     if (properties !== undefined) checkPublication(frame, properties, this.options.maxTopicLevels);
@@ -184,6 +202,13 @@ export class MqttDoor implements MqttDoorContext {
       else session.setIdentity(connection.identity);
     }
     this.flushScheduler.arm();
+  }
+
+  /** What a topic is about: who may read `house/a` may read what there was of it. */
+  subjectOf(topic: string): string {
+    if (!topic.startsWith("$")) return topic;
+    const source = this.replays.find(({ prefix }) => topic.startsWith(prefix));
+    return source === undefined ? topic : topic.slice(source.prefix.length);
   }
 
   /** The session expiry that applies, from seconds to milliseconds. 0xFFFFFFFF is for ever (3.1.2.11.2). */
@@ -207,6 +232,13 @@ export class MqttDoor implements MqttDoorContext {
     return this.#sessions.get(clientId);
   }
 
+  /** Ends the session of a client, and its connection: nothing of it is left. */
+  endSession(session: MqttSession): void {
+    session.connection?.disconnect(ReasonCode.administrativeAction, "ended by an administrator");
+    this.#sessions.remove(session);
+    this.flushScheduler.arm();
+  }
+
   /** Makes the connection that published wait for `receiver`. */
   holdPublisher(origin: Origin, receiver: MqttSession): void {
     const publisher = this.#sessions.find(origin)?.connection;
@@ -222,6 +254,7 @@ export class MqttDoor implements MqttDoorContext {
 
   handlePublishRefused(connection: MqttConnection, topic: Topic, label: string, reason: string): void {
     this.metrics.messagesRefused.add(label);
+    this.refusals.add(topic.name, label, this.clock.epoch, 1, connection.clientId);
     this.log.warn(
       {
         client: connection.clientId,

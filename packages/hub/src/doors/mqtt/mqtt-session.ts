@@ -2,6 +2,7 @@ import type { Delivery, FrameRun, Message, Origin, Receiver, Subscription } from
 import type { QoS } from "@isthmus/mqtt/codec";
 import { type DropReason, Fifo, OutboundEntry, ServerSession, type SessionObserver } from "@isthmus/mqtt/session";
 import type { Identity } from "../../access/access.js";
+import { LossTrace } from "../../loss-trace.js";
 import type { Congestible } from "./back-pressure.js";
 import type { MqttConnection } from "./mqtt-connection.js";
 import type { MqttDoor } from "./mqtt-door.js";
@@ -44,6 +45,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
   /** Made when first needed, as the map is: most sessions never need them. */
   #backlogs: Fifo<Backlog> | undefined;
   #backlogBySubscription: Map<Subscription, Backlog> | undefined;
+  #losses: LossTrace | undefined;
 
   constructor(clientId: string, door: MqttDoor) {
     this.clientId = clientId;
@@ -70,14 +72,24 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     this.flow.withdraw(({ topic }) => access.mayRead(identity, topic));
   }
 
+  /** Whose it is; undefined until somebody comes for it after a restart. */
+  get identity(): Identity | undefined {
+    return this.#identity;
+  }
+
   /** Until somebody comes for it after a restart, everything that its subscriptions match is kept. */
   mayReceive(topic: string): boolean {
-    return this.#identity === undefined || this.#door.access.mayRead(this.#identity, topic);
+    return this.#identity === undefined || this.#door.access.mayRead(this.#identity, this.#door.subjectOf(topic));
   }
 
   /** Where it is written down; undefined while it ends with its connection, or nothing is written down at all. */
   get journal(): SessionJournal | undefined {
     return this.expiryMs > 0 ? this.#door.journal : undefined;
+  }
+
+  /** What this client lost lately; undefined when it has lost nothing. */
+  get losses(): LossTrace | undefined {
+    return this.#losses;
   }
 
   /** Sends QoS 0 frames on as they came in, if they are in the wire form of this client. */
@@ -90,6 +102,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     if (delivery.identifiers !== undefined || connection.topicAliases !== undefined) return false;
     if (!connection.isRoomy && !this.#isRoomMade(connection, run.origin)) {
       this.#door.metrics.messagesDropped["slow-receiver"] += run.count;
+      this.#traceLoss(run.topic.name, "slow-receiver", run.count);
       return true;
     }
     connection.outbox.append(run.source, run.start, run.end);
@@ -159,6 +172,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
 
   handleDropped(message: MqttMessage, reason: DropReason): void {
     this.#door.metrics.messagesDropped[reason]++;
+    this.#traceLoss(message.topic, reason, 1);
     this.#door.log.debug({ client: this.clientId, topic: message.topic, reason }, "message dropped");
   }
 
@@ -216,6 +230,10 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     if (this.flow.fill > HOLD_FILL && this.connection !== undefined) {
       this.#door.holdPublisher(message.origin, this);
     }
+  }
+
+  #traceLoss(topic: string, reason: DropReason, count: number): void {
+    (this.#losses ??= new LossTrace()).add(topic, reason, this.#door.clock.epoch, count);
   }
 
   /** The client is behind: makes the publisher wait. @returns false when there is no room even so. */
