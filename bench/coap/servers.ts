@@ -28,6 +28,8 @@ export interface BenchServer {
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const SERVER_CORE = 0;
 const READY_MS = 10_000;
+/** Pinned to one core, Node's helper threads take it from the one that works: a tenth, for both servers on Node. */
+const ONE_CORE = ["--single-threaded"];
 const LIBCOAP = ["/usr/bin/coap-server-notls", "/usr/local/bin/coap-server"].find(existsSync);
 
 /** Every server that the comparison knows, by the name that `--servers` takes. */
@@ -70,7 +72,8 @@ export const SERVERS: Readonly<Record<string, BenchServer>> = {
 async function startScript(file: string, scenario: Scenario, signal: AbortSignal): Promise<RunningServer> {
   const port = await freePort();
   const script = path.join(import.meta.dirname, "servers", file);
-  const child = new Child(SERVER_CORE, process.execPath, [script, String(port), String(scenario.initialBytes)]);
+  const args = [...ONE_CORE, script, String(port), String(scenario.initialBytes)];
+  const child = new Child(SERVER_CORE, process.execPath, args);
   return whenReady(child, port, child.waitFor(/^ready$/m, READY_MS, signal));
 }
 

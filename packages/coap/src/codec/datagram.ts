@@ -1,4 +1,5 @@
 import { byteAt, readUint16, writeUint16 } from "@isthmus/bytes";
+import { copyBytes, viewBytes } from "./byte-slices.js";
 import { Code } from "./codes.js";
 import { MessageFormatError } from "./errors.js";
 import { type CoapMessage, NO_BYTES } from "./message.js";
@@ -65,9 +66,9 @@ export function decodeDatagram(bytes: Uint8Array, maxTokenLength = MAX_PLAIN_TOK
     type,
     code,
     messageId,
-    token: tokenLength === 0 ? NO_BYTES : bytes.subarray(tokenStart, tokenEnd),
+    token: tokenLength === 0 ? NO_BYTES : viewBytes(bytes, tokenStart, tokenEnd),
     options: slots.length === 0 ? Options.NONE : new Options(bytes, slots),
-    payload: payloadStart === length ? NO_BYTES : bytes.subarray(payloadStart),
+    payload: payloadStart === length ? NO_BYTES : viewBytes(bytes, payloadStart, length),
   };
 }
 
@@ -119,8 +120,7 @@ export function writeDatagram(
   at = writeOptions(bytes, at, message.options);
   if (payload.length === 0) return at;
   bytes[at++] = PAYLOAD_MARKER;
-  bytes.set(payload, at);
-  return at + payload.length;
+  return copyBytes(bytes, at, payload);
 }
 
 /** An Empty message: an acknowledgement, a reset or, Confirmable, a ping (RFC 7252 4.1, 4.3). */

@@ -1,4 +1,5 @@
 import { byteAt, decodeUtf8, encodeUtf8 } from "@isthmus/bytes";
+import { viewBytes } from "./byte-slices.js";
 import { optionDefinition } from "./option-definitions.js";
 
 /** A value as the application has it: bytes, text, or an unsigned integer in its shortest form. */
@@ -23,6 +24,8 @@ const STRIDE = 3;
 export class Options implements Iterable<readonly [number: number, value: Uint8Array]> {
   static readonly NONE = new Options(NO_BYTES, []);
 
+  /** How many options there are, repeated ones counted each. */
+  readonly count: number;
   readonly #bytes: Uint8Array;
   readonly #slots: readonly number[];
 
@@ -33,6 +36,7 @@ export class Options implements Iterable<readonly [number: number, value: Uint8A
   constructor(bytes: Uint8Array, slots: readonly number[]) {
     this.#bytes = bytes;
     this.#slots = slots;
+    this.count = slots.length / STRIDE;
   }
 
   /**
@@ -42,11 +46,6 @@ export class Options implements Iterable<readonly [number: number, value: Uint8A
    */
   static of(...entries: readonly OptionEntry[]): Options {
     return entries.length === 0 ? Options.NONE : build(entries.map(([number, value]) => [number, toBytes(value)]));
-  }
-
-  /** How many options there are, repeated ones counted each. */
-  get count(): number {
-    return this.#slots.length / STRIDE;
   }
 
   has(number: number): boolean {
@@ -147,7 +146,7 @@ export class Options implements Iterable<readonly [number: number, value: Uint8A
   }
 
   #view(slot: number): Uint8Array {
-    return this.#bytes.subarray(this.#at(slot + 1), this.#at(slot + 2));
+    return viewBytes(this.#bytes, this.#at(slot + 1), this.#at(slot + 2));
   }
 }
 

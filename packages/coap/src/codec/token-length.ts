@@ -1,4 +1,5 @@
 import { byteAt, readUint16, writeUint16 } from "@isthmus/bytes";
+import { copyBytes } from "./byte-slices.js";
 import { MessageFormatError } from "./errors.js";
 
 /** RFC 7252 3: without RFC 8974 a token has at most 8 bytes. */
@@ -54,6 +55,5 @@ export function writeToken(bytes: Uint8Array, offset: number, token: Uint8Array)
   } else if (length >= 13) {
     bytes[at++] = length - 13;
   }
-  bytes.set(token, at);
-  return at + length;
+  return copyBytes(bytes, at, token);
 }

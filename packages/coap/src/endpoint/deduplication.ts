@@ -1,4 +1,6 @@
 import type { Instant } from "@isthmus/machine";
+import { copyBytes, viewBytes } from "../codec/byte-slices.js";
+import { DeduplicationEntries, NO_REPLY } from "./deduplication-entries.js";
 
 /** Bounds of what an endpoint remembers of the messages that it got. */
 export interface DeduplicationLimits {
@@ -14,7 +16,6 @@ export type EntryId = number;
 /** The message is not in the table. */
 export const UNKNOWN_ENTRY: EntryId = -1;
 
-const NO_REPLY = -1;
 const OVERWRITTEN = Number.NEGATIVE_INFINITY;
 const INITIAL_ENTRIES = 64;
 const INITIAL_REPLY_BYTES = 1_024;
@@ -29,14 +30,8 @@ const INITIAL_REPLY_BYTES = 1_024;
 export class DeduplicationTable {
   readonly #limits: DeduplicationLimits;
   #capacity: number;
-  // One slot per entry, at `id % capacity`.
-  #peerId: Uint32Array;
-  #messageId: Uint16Array;
-  #expiresAt: Float64Array;
-  #replyAt: Float64Array;
-  #replyLength: Uint32Array;
-  /** Slot of the next entry in the chain; -1 ends it. */
-  #next: Int32Array;
+  /** One slot per entry, at `id % capacity`. */
+  #entries: DeduplicationEntries;
   /** Slot of the first entry of each chain, by hash; -1 when there is none. */
   #buckets: Int32Array;
   /** Ids count up and never repeat: entries live from `#oldest` to before `#newest`. */
@@ -57,12 +52,7 @@ export class DeduplicationTable {
     }
     this.#limits = limits;
     this.#capacity = Math.min(INITIAL_ENTRIES, limits.maxEntries);
-    this.#peerId = new Uint32Array(this.#capacity);
-    this.#messageId = new Uint16Array(this.#capacity);
-    this.#expiresAt = new Float64Array(this.#capacity);
-    this.#replyAt = new Float64Array(this.#capacity);
-    this.#replyLength = new Uint32Array(this.#capacity);
-    this.#next = new Int32Array(this.#capacity);
+    this.#entries = new DeduplicationEntries(this.#capacity);
     this.#buckets = new Int32Array(this.#capacity).fill(-1);
     this.#replies = new Uint8Array(Math.min(INITIAL_REPLY_BYTES, limits.maxReplyBytes));
     this.#safeUntil = this.#replies.length;
@@ -80,18 +70,24 @@ export class DeduplicationTable {
 
   /** Bytes that the table takes now. */
   get sizeBytes(): number {
-    return this.#capacity * (4 + 2 + 8 + 8 + 4 + 4 + 4) + this.#replies.length;
+    return this.#entries.sizeBytes + this.#buckets.byteLength + this.#replies.length;
   }
 
   /** The message that came from this peer with this id and has not expired, or {@link UNKNOWN_ENTRY}. */
   find(now: Instant, peerId: number, messageId: number): EntryId {
-    const mask = this.#capacity - 1;
-    let slot = this.#buckets[hash(peerId, messageId) & mask] as number; // Within the mask.
-    while (slot >= 0) {
-      if (this.#messageId[slot] === messageId && this.#peerId[slot] === peerId) {
-        return (this.#expiresAt[slot] as number) > now ? this.#idAt(slot) : UNKNOWN_ENTRY;
+    let newer = this.#newest;
+    for (
+      let slot = this.#buckets[this.#bucket(peerId, messageId)] as number;
+      slot >= 0;
+      slot = this.#entries.next(slot)
+    ) {
+      const id = this.#idAt(slot);
+      // A chain leads from newer to older entries; this slot has been given to a newer one, so the chain is over.
+      if (id >= newer) break;
+      if (this.#entries.messageId(slot) === messageId && this.#entries.peerId(slot) === peerId) {
+        return this.#entries.expiresAt(slot) > now ? id : UNKNOWN_ENTRY;
       }
-      slot = this.#next[slot] as number; // A chain holds slots.
+      newer = id;
     }
     return UNKNOWN_ENTRY;
   }
@@ -102,10 +98,7 @@ export class DeduplicationTable {
     if (this.size === this.#capacity) this.#makeRoom();
     const id = this.#newest++;
     const slot = id & (this.#capacity - 1);
-    this.#peerId[slot] = peerId;
-    this.#messageId[slot] = messageId;
-    this.#expiresAt[slot] = expiresAt;
-    this.#replyAt[slot] = NO_REPLY;
+    this.#entries.set(slot, peerId, messageId, expiresAt);
     this.#link(slot);
     return id;
   }
@@ -114,8 +107,7 @@ export class DeduplicationTable {
   setReply(id: EntryId, reply: Uint8Array): void {
     if (id < this.#oldest || reply.length > this.#limits.maxReplyBytes) return;
     const slot = id & (this.#capacity - 1);
-    this.#replyAt[slot] = this.#writeReply(reply);
-    this.#replyLength[slot] = reply.length;
+    this.#entries.setReply(slot, this.#writeReply(reply), reply.length);
   }
 
   /**
@@ -126,24 +118,27 @@ export class DeduplicationTable {
   reply(id: EntryId): Uint8Array | "overwritten" | undefined {
     if (id < this.#oldest) return "overwritten";
     const slot = id & (this.#capacity - 1);
-    const at = this.#replyAt[slot] as number; // Within the mask.
+    const at = this.#entries.replyAt(slot);
     if (at === NO_REPLY) return undefined;
     if (at < this.#written - this.#replies.length) return "overwritten";
-    const start = at % this.#replies.length;
-    return this.#replies.subarray(start, start + (this.#replyLength[slot] as number));
+    const start = this.#place(at);
+    return viewBytes(this.#replies, start, start + this.#entries.replyLength(slot));
   }
 
   /** Forgets the message, so that it counts as new when it comes again. */
   forget(id: EntryId): void {
-    if (id >= this.#oldest) this.#expiresAt[id & (this.#capacity - 1)] = Number.NEGATIVE_INFINITY;
+    if (id >= this.#oldest) this.#entries.expire(id & (this.#capacity - 1));
   }
 
-  /** Drops what has expired at the old end. Two at a time keep up with one that is added. */
+  /**
+   * Forgets what has expired at the old end. Two at a time keep up with one that is added. Chains are left as they are:
+   * whoever walks one stops where the entries are no longer older.
+   */
   #sweep(now: Instant): void {
     for (let count = 0; count < 2 && this.#oldest < this.#newest; count++) {
       const slot = this.#oldest & (this.#capacity - 1);
-      if ((this.#expiresAt[slot] as number) > now) return;
-      this.#dropOldest();
+      if (this.#entries.expiresAt(slot) > now) return;
+      this.#oldest++;
     }
   }
 
@@ -151,39 +146,19 @@ export class DeduplicationTable {
     if (this.#capacity < this.#limits.maxEntries) {
       this.#growEntries();
     } else {
-      this.#dropOldest();
+      this.#oldest++;
       this.#evictions++;
     }
   }
 
-  #dropOldest(): void {
-    const slot = this.#oldest & (this.#capacity - 1);
-    this.#unlink(slot);
-    this.#oldest++;
-  }
-
   #link(slot: number): void {
-    const bucket = hash(this.#peerId[slot] as number, this.#messageId[slot] as number) & (this.#capacity - 1);
-    this.#next[slot] = this.#buckets[bucket] as number;
+    const bucket = this.#bucket(this.#entries.peerId(slot), this.#entries.messageId(slot));
+    this.#entries.setNext(slot, this.#buckets[bucket] as number); // A bucket is within the mask.
     this.#buckets[bucket] = slot;
   }
 
-  #unlink(slot: number): void {
-    const bucket = hash(this.#peerId[slot] as number, this.#messageId[slot] as number) & (this.#capacity - 1);
-    const after = this.#next[slot] as number;
-    let at = this.#buckets[bucket] as number;
-    if (at === slot) {
-      this.#buckets[bucket] = after;
-      return;
-    }
-    while (at >= 0) {
-      const next = this.#next[at] as number;
-      if (next === slot) {
-        this.#next[at] = after;
-        return;
-      }
-      at = next;
-    }
+  #bucket(peerId: number, messageId: number): number {
+    return hash(peerId, messageId) & (this.#capacity - 1);
   }
 
   #idAt(slot: number): EntryId {
@@ -193,29 +168,14 @@ export class DeduplicationTable {
   }
 
   #growEntries(): void {
-    const old = this.#capacity;
-    const capacity = old * 2;
-    const peerId = new Uint32Array(capacity);
-    const messageId = new Uint16Array(capacity);
-    const expiresAt = new Float64Array(capacity);
-    const replyAt = new Float64Array(capacity);
-    const replyLength = new Uint32Array(capacity);
-    for (let id = this.#oldest; id < this.#newest; id++) {
-      const from = id & (old - 1);
-      const to = id & (capacity - 1);
-      peerId[to] = this.#peerId[from] as number;
-      messageId[to] = this.#messageId[from] as number;
-      expiresAt[to] = this.#expiresAt[from] as number;
-      replyAt[to] = this.#replyAt[from] as number;
-      replyLength[to] = this.#replyLength[from] as number;
-    }
+    const old = this.#entries;
+    const oldCapacity = this.#capacity;
+    const capacity = oldCapacity * 2;
     this.#capacity = capacity;
-    this.#peerId = peerId;
-    this.#messageId = messageId;
-    this.#expiresAt = expiresAt;
-    this.#replyAt = replyAt;
-    this.#replyLength = replyLength;
-    this.#next = new Int32Array(capacity);
+    this.#entries = new DeduplicationEntries(capacity);
+    for (let id = this.#oldest; id < this.#newest; id++) {
+      this.#entries.copy(id & (capacity - 1), old, id & (oldCapacity - 1));
+    }
     this.#buckets = new Int32Array(capacity).fill(-1);
     for (let id = this.#oldest; id < this.#newest; id++) this.#link(id & (capacity - 1));
   }
@@ -226,15 +186,20 @@ export class DeduplicationTable {
       this.#growReplies(reply);
     }
     const at = this.#endOf(reply) - reply.length;
-    this.#replies.set(reply, at % this.#replies.length);
+    copyBytes(this.#replies, this.#place(at), reply);
     this.#written = at + reply.length;
     return at;
+  }
+
+  /** Where in the ring the byte number `at` stands: its size is a power of two. */
+  #place(at: number): number {
+    return at & (this.#replies.length - 1);
   }
 
   /** Where `reply` will end: right after what was written, or, when it does not fit there, after the next turn. */
   #endOf(reply: Uint8Array): number {
     const size = this.#replies.length;
-    const start = this.#written % size;
+    const start = this.#place(this.#written);
     const skipped = start + reply.length > size ? size - start : 0;
     return this.#written + skipped + reply.length;
   }
@@ -243,7 +208,7 @@ export class DeduplicationTable {
   #growReplies(reply: Uint8Array): void {
     let oldestWanted = this.#written;
     for (let id = this.#oldest; id < this.#newest; id++) {
-      const at = this.#replyAt[id & (this.#capacity - 1)] as number;
+      const at = this.#entries.replyAt(id & (this.#capacity - 1));
       if (at >= 0 && at < oldestWanted) oldestWanted = at;
     }
     this.#safeUntil = Math.max(oldestWanted, this.#written - this.#replies.length) + this.#replies.length;
@@ -261,16 +226,16 @@ export class DeduplicationTable {
     let end = 0;
     for (let id = this.#oldest; id < this.#newest; id++) {
       const slot = id & (this.#capacity - 1);
-      const from = this.#replyAt[slot] as number;
+      const from = this.#entries.replyAt(slot);
+      const length = this.#entries.replyLength(slot);
       if (from === NO_REPLY) continue;
       if (from < this.#written - old.length) {
-        this.#replyAt[slot] = OVERWRITTEN;
+        this.#entries.setReply(slot, OVERWRITTEN, length);
         continue;
       }
-      const start = from % old.length;
-      const length = this.#replyLength[slot] as number;
+      const start = from & (old.length - 1);
       larger.set(old.subarray(start, start + length), end);
-      this.#replyAt[slot] = end;
+      this.#entries.setReply(slot, end, length);
       end += length;
     }
     this.#replies = larger;

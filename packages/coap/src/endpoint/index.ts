@@ -10,7 +10,7 @@ export {
   type TransferProgress,
 } from "./outgoing.js";
 export { type Observation, type ObservationEnd, Subject, type SubjectListener } from "./subject.js";
-export type { RequestRate } from "./token-bucket.js";
+export { type RequestRate, TokenBucket } from "./token-bucket.js";
 export type { UriPath } from "./uri-path.js";
 export { DatagramEndpoint, type DatagramEndpointCounters } from "./datagram-endpoint.js";
 export {

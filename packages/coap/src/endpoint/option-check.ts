@@ -18,9 +18,14 @@ const requestOptions = [
 /** Critical options of a response that the client side acts on. */
 const responseOptions = [Option.BLOCK2, Option.BLOCK1];
 
+/** All of the standard options of requests but Echo, No-Response and Request-Tag, which are elective. */
+const COMMON_NUMBERS = 64;
+
 /** Which critical options are understood, and what to say of a message that has another (RFC 7252 5.4.1). */
 export class OptionCheck {
   readonly #recognized: ReadonlySet<number>;
+  /** The same for the numbers that most options have, by number: quicker to ask. */
+  readonly #isRecognized: readonly boolean[];
 
   /** For requests, with those that the upper layer understands beyond the standard ones. */
   static forRequests(additional: readonly number[] = []): OptionCheck {
@@ -33,6 +38,7 @@ export class OptionCheck {
 
   private constructor(recognized: readonly number[]) {
     this.#recognized = new Set(recognized);
+    this.#isRecognized = Array.from({ length: COMMON_NUMBERS }, (_, number) => this.#recognized.has(number));
   }
 
   /** What is wrong with the first critical option that must be refused, as a diagnostic; undefined when all is well. */
@@ -41,7 +47,8 @@ export class OptionCheck {
     for (let i = 0; i < options.count; i++) {
       const number = options.numberAt(i);
       if ((number & 1) === 1) {
-        if (!this.#recognized.has(number)) return `${optionName(number)} is not understood`;
+        const isKnown = number < COMMON_NUMBERS ? this.#isRecognized[number] : this.#recognized.has(number);
+        if (!isKnown) return `${optionName(number)} is not understood`;
         const fault = findValueFault(number, options.endAt(i) - options.startAt(i), number === previous);
         if (fault !== undefined) return fault;
       }

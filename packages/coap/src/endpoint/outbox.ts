@@ -1,4 +1,5 @@
 import { type Instant, NEVER, type RandomSource } from "@isthmus/machine";
+import { viewBytes } from "../codec/byte-slices.js";
 import { isRequestCode } from "../codec/codes.js";
 import { datagramLength, encodeDatagram, encodeEmpty, MessageType, writeDatagram } from "../codec/datagram.js";
 import type { CoapMessage } from "../codec/message.js";
@@ -231,6 +232,6 @@ export class Outbox {
     }
     const start = this.#slabUsed;
     this.#slabUsed += length;
-    return this.#slab.subarray(start, start + length);
+    return viewBytes(this.#slab, start, start + length);
   }
 }

@@ -2,6 +2,9 @@ import type { Instant, RandomSource } from "@isthmus/machine";
 import { DatagramPeer } from "./datagram-peer.js";
 import type { Address } from "./endpoint.js";
 
+/** Peers used within so long of each other may be forgotten in any order. */
+const ORDER_MS = 1_000;
+
 /**
  * The peers by address, the one unused for longest first to be forgotten.
  *
@@ -33,6 +36,8 @@ export class PeerTable {
   touch(now: Instant, address: Address): DatagramPeer | undefined {
     const known = this.#peerByPort.get(address.address)?.get(address.port);
     if (known === undefined) return this.#create(now, address);
+    // The order of use is kept to the second: moving a peer for each message costs more than it is worth.
+    if (now - known.lastSeenAt < ORDER_MS) return known;
     known.lastSeenAt = now;
     if (known !== this.#newest) {
       this.#unlink(known);

@@ -37,7 +37,11 @@ export class Media {
    * @returns undefined when the value has no such representation: 4.06 (RFC 7252 5.10.4).
    */
   encode(value: unknown, accept?: number): EncodedRepresentation | undefined {
-    const { value: inner, formats } = value instanceof Representation ? value : { value, formats: formatsOf(value) };
+    if (value instanceof Representation) return this.#encodeIn(value.formats, value.value, accept);
+    return this.#encodeIn(formatsOf(value), value, accept);
+  }
+
+  #encodeIn(formats: readonly number[], inner: unknown, accept: number | undefined): EncodedRepresentation | undefined {
     for (const format of formats) {
       if (accept !== undefined && accept !== format) continue;
       // Bytes in a named format are that format already.

@@ -1,12 +1,13 @@
 import { equalBytes } from "@isthmus/bytes";
 import { Code, isSafeMethod, isSuccessCode } from "../codec/codes.js";
+import { NO_BYTES } from "../codec/message.js";
 import { Option } from "../codec/option-definitions.js";
 import { type OptionEntry, Options } from "../codec/options.js";
 import type { Response } from "../endpoint/incoming.js";
 import type { EncodedRepresentation, Media } from "../media/media.js";
 import { CoapError } from "./coap-error.js";
 import { contentEtag } from "./etag.js";
-import { locationOptions, Reply } from "./reply.js";
+import { locationOptions, Reply, type ReplyFields } from "./reply.js";
 import type { ServerRequest } from "./server-request.js";
 
 /** What a resource says of its representations. */
@@ -22,6 +23,8 @@ const DEFAULT_MAX_AGE = 60;
 /** A body beyond this takes several blocks: an entity-tag tells the client that they belong together (RFC 7959 2.4). */
 const LARGEST_BLOCK_BYTES = 1_024;
 
+const NO_FIELDS: ReplyFields = {};
+
 /** The code of a handler's plain result, by method. */
 const codeByMethod: Readonly<Record<number, number>> = {
   [Code.GET]: Code.CONTENT,
@@ -35,7 +38,7 @@ const codeByMethod: Readonly<Record<number, number>> = {
 
 /** A result with a code of its own, as it is or made of a plain value. */
 export function asReply(method: number, result: unknown): Reply {
-  return result instanceof Reply ? result : new Reply(codeByMethod[method] ?? Code.CONTENT, result, {});
+  return result instanceof Reply ? result : new Reply(codeByMethod[method] ?? Code.CONTENT, result, NO_FIELDS);
 }
 
 /**
@@ -48,12 +51,12 @@ export function renderResult(request: ServerRequest, result: unknown, media: Med
   const encoded = encode(request, reply, media);
   const etag = etagOf(reply, encoded, policy);
   if (etag !== undefined && isStillValid(request, reply, etag)) return validResponse(reply, etag, policy);
-  return {
-    code: reply.code,
-    options: optionsOf(reply, encoded, etag, policy),
-    ...(encoded && { payload: encoded.payload }),
-    ...(reply.fields.isConfirmable !== undefined && { isConfirmable: reply.fields.isConfirmable }),
-  };
+  const { isConfirmable } = reply.fields;
+  const options = optionsOf(reply, encoded, etag, policy);
+  const payload = encoded?.payload ?? NO_BYTES;
+  return isConfirmable === undefined
+    ? { code: reply.code, options, payload }
+    : { code: reply.code, options, payload, isConfirmable };
 }
 
 /** The entity-tags of all forms of a representation: what If-Match may name (RFC 7252 5.10.8.1). */

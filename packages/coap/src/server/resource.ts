@@ -183,7 +183,7 @@ export class Resource {
     try {
       const request = new ServerRequest(incoming, params, this.#host.media, notification);
       const handler = this.#handlerFor(request);
-      const turn = this.#turnByPath.get(incoming.path.text);
+      const turn = this.#turnByPath.size === 0 ? undefined : this.#turnByPath.get(incoming.path.text);
       if (turn !== undefined && !isSafeMethod(incoming.code)) {
         return turn.then(() => this.#respond(incoming, params, notification));
       }
@@ -256,10 +256,7 @@ export class Resource {
     const handler = key && this.#definition[key];
     if (handler === undefined) throw new CoapError(Code.METHOD_NOT_ALLOWED, `${request.method} is not allowed here`);
     const { accepts } = this.#definition;
-    const { contentFormat } = request;
-    if (accepts !== undefined && contentFormat !== undefined && !accepts.includes(contentFormat)) {
-      throw new CoapError(Code.UNSUPPORTED_CONTENT_FORMAT, `Content-Format is one of ${accepts.join(", ")}`);
-    }
+    if (accepts !== undefined) checkContentFormat(request, accepts);
     return handler;
   }
 
@@ -282,6 +279,12 @@ export class Resource {
       this.#host.handleError(error, incoming);
     }
     return response;
+  }
+}
+
+function checkContentFormat({ contentFormat }: ServerRequest, accepts: readonly number[]): void {
+  if (contentFormat !== undefined && !accepts.includes(contentFormat)) {
+    throw new CoapError(Code.UNSUPPORTED_CONTENT_FORMAT, `Content-Format is one of ${accepts.join(", ")}`);
   }
 }
 

@@ -5,5 +5,8 @@ import type { Instant } from "@isthmus/machine";
  * process started, so that what follows it (the sequence of notifications) goes on growing after a restart.
  */
 export function clockNow(): Instant {
-  return performance.timeOrigin + performance.now();
+  return TIME_ORIGIN + performance.now();
 }
+
+/** Reading it costs more than reading the clock. */
+const TIME_ORIGIN = performance.timeOrigin;

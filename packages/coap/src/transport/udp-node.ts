@@ -9,7 +9,6 @@ import { clockNow } from "./clock.js";
 import { StrongRandom } from "./strong-random.js";
 import type { Transport } from "./transport.js";
 import { GroupFilter } from "./group-filter.js";
-import { plainBytes } from "./plain-bytes.js";
 import { WakeTimer } from "./wake-timer.js";
 
 /** All CoAP Nodes (RFC 7252 12.8): IPv4, IPv6 link-local and site-local. */
@@ -138,7 +137,7 @@ class UdpDriver implements UdpTransport {
   }
 
   #listen(socket: Socket, receive: (bytes: Uint8Array, from: Address) => void): void {
-    socket.on("message", (datagram: Buffer, from: RemoteInfo) => receive(plainBytes(datagram), from));
+    socket.on("message", (datagram: Buffer, from: RemoteInfo) => receive(datagram, from));
     socket.on("error", (error) => this.#handleError(error));
   }
 
