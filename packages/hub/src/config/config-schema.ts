@@ -7,6 +7,7 @@ import { historySection } from "./sections/history.js";
 import { limitsSection } from "./sections/limits.js";
 import { listenersSection } from "./sections/listeners.js";
 import { logSection } from "./sections/log.js";
+import { metricsSection } from "./sections/metrics.js";
 import { mirrorSection } from "./sections/mirror.js";
 import { storeSection } from "./sections/store.js";
 import { sysSection } from "./sections/sys.js";
@@ -34,6 +35,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe("topics of devices that register over CoAP; false: none"),
   history: historySection.optional().describe("messages kept to be read later; default: none"),
+  metrics: metricsSection.prefault({}).describe("`/metrics` of the HTTP door, for Prometheus"),
   sys: sysSection.prefault({}).describe("status topics below `$SYS/broker/`"),
   log: logSection.prefault({}).describe("the log, on standard error"),
 });

@@ -100,5 +100,22 @@ const accessShape = {
   groups: z.array(group).optional().describe("users who share rules"),
 };
 
+const signInDelay = z.strictObject({
+  free_failures: z.int().min(0).default(3).describe("failures of one user from one address that cost nothing"),
+  max_delay_ms: z
+    .int()
+    .min(0)
+    .default(5000)
+    .describe("longest wait between two tries, in milliseconds; 0: nobody is slowed down"),
+  forget_after_seconds: z.int().min(1).default(600).describe("seconds after the last failure until all is forgotten"),
+  max_entries: z.int().min(1).default(100_000).describe("addresses and users that are remembered"),
+});
+
 /** `access`: who may connect, and what they may do. */
-export const accessSection = z.strictObject(accessShape);
+export const accessSection = z.strictObject({
+  ...accessShape,
+  sign_in_delay: signInDelay.prefault({}).describe("how those who try passwords are slowed down"),
+});
+
+/** `access` of a listener. */
+export const listenerAccess = z.strictObject(accessShape);

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { accessSection } from "./access.js";
-import { filePath, port, secret } from "./values.js";
+import { listenerAccess } from "./access.js";
+import { countOrUnlimited, filePath, port, secret, sizeBytes } from "./values.js";
 
 const tls = z
   .strictObject({
@@ -19,6 +19,23 @@ const tls = z
   .optional()
   .describe("TLS; files are read again on reload");
 
+const proxyProtocol = z.strictObject({
+  from: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe("addresses of the proxies, or networks like 10.0.0.0/8; nobody else may connect"),
+});
+
+const limits = z.strictObject({
+  max_connections: countOrUnlimited().describe("connections at the same time"),
+  max_connections_per_address: countOrUnlimited().describe("the same from one address"),
+  max_connection_rate: countOrUnlimited().describe("new connections a second from one address"),
+  max_packet_rate: countOrUnlimited().describe("MQTT packets of a client a second, and as many at once"),
+  max_byte_rate: sizeBytes()
+    .optional()
+    .describe("bytes of a client a second, and as many at once; default: any number"),
+});
+
 const common = {
   host: z
     .string()
@@ -31,7 +48,11 @@ const common = {
     .optional()
     .describe("name in logs; default: `mqtt`, `mqtts`, `http`, `https`, with a number from the second of a kind on"),
   tls,
-  access: accessSection.optional().describe("settings that replace those of `access`, each by itself"),
+  proxy_protocol: proxyProtocol
+    .optional()
+    .describe("for a listener behind a proxy that tells who its clients are (PROXY protocol)"),
+  limits: limits.optional().describe("bounds of this listener, beside those of `limits`"),
+  access: listenerAccess.optional().describe("settings that replace those of `access`, each by itself"),
 };
 
 const mqttListener = z.strictObject({
