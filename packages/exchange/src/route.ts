@@ -41,6 +41,11 @@ export class SharedGroup {
     return this.#deliveryByReceiver.size;
   }
 
+  /** What each member is due. */
+  get members(): Iterable<Delivery> {
+    return this.#deliveryByReceiver.values();
+  }
+
   /** @returns true when the receiver was not a member yet. */
   add(subscription: Subscription): boolean {
     const isNew = !this.#deliveryByReceiver.has(subscription.receiver);

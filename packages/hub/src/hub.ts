@@ -7,6 +7,7 @@ import type { AccessOptions, ListenerAccess } from "./access/access-options.js";
 import { AdminMount } from "./admin/admin-mount.js";
 import { Clock } from "./clock.js";
 import { CoapPart } from "./doors/coap/coap-part.js";
+import { TopicsMount } from "./doors/http/topics-mount.js";
 import { MqttDoor } from "./doors/mqtt/mqtt-door.js";
 import { MQTT_DEFAULTS, type MqttDoorOptions } from "./doors/mqtt/mqtt-options.js";
 import { FlushScheduler } from "./flush-scheduler.js";
@@ -27,6 +28,7 @@ import { Publisher } from "./publisher.js";
 import { MetricsMount } from "./prometheus/metrics-mount.js";
 import { SealingGate } from "./smqtt/sealing-gate.js";
 import { SmqttPart } from "./smqtt/smqtt-part.js";
+import { PanPart } from "./pan/pan-part.js";
 import { ProxyPart } from "./proxy/proxy-part.js";
 import { SysTopics } from "./sys/sys-topics.js";
 
@@ -131,6 +133,9 @@ export class Hub {
         this.#log.warn({ address, listener, reason }, "connection refused");
       },
     });
+    const topicsMount = new TopicsMount(this.#context, options.httpLimits ?? {}, limits.maxTopicLevels);
+    this.#parts.push(topicsMount);
+    this.#mounts.push(topicsMount);
     if (options.coap) {
       this.#coapPart = new CoapPart(this.#context, options.coap, limits.maxTopicLevels);
       this.#mounts.push(this.#coapPart.mount);
@@ -139,6 +144,9 @@ export class Hub {
       this.#proxyPart = new ProxyPart(this.#context, options.proxy);
       this.#parts.push(this.#proxyPart);
       this.#mounts.push(this.#proxyPart.mount);
+    }
+    if (options.pan !== undefined) {
+      this.#parts.push(new PanPart(this.#context, options.pan, () => this.#coapPart?.door));
     }
     if (this.#coapPart !== undefined && options.mirror !== false) {
       const door = () => this.#coapPart?.door;

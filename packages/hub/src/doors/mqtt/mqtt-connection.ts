@@ -28,6 +28,7 @@ import {
   toReasonString,
 } from "@isthmus/mqtt/session";
 import type { ClientCertificate, Identity, Refusal } from "../../access/access.js";
+import type { EnhancedAuthentication } from "./enhanced-authentication.js";
 import type { Pausable } from "./back-pressure.js";
 import type { HookClient } from "../../hooks/hooks.js";
 import type { Flushable } from "../../flush-scheduler.js";
@@ -67,6 +68,8 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   /** Kept for logs when the session has gone. */
   clientId: string | undefined;
   identity: Identity = { user: undefined };
+  /** Undefined where CONNECT has named no method. */
+  authentication: EnhancedAuthentication | undefined;
   readonly #door: MqttDoor;
   readonly #transport: Transport;
   readonly #readGate: ReadGate;
@@ -278,7 +281,13 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   }
 
   /** Lets the client in, its session attached. */
-  accept(session: MqttSession, identity: Identity, packet: ConnectPacket, isPresent: boolean): void {
+  accept(
+    session: MqttSession,
+    identity: Identity,
+    packet: ConnectPacket,
+    isPresent: boolean,
+    authentication?: Properties,
+  ): void {
     const { options } = this.#door;
     this.session = session;
     this.clientId = session.clientId;
@@ -287,7 +296,9 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     // [MQTT-3.1.2-26] [MQTT-3.1.2-27]
     const aliasCount = Math.min(packet.properties?.topicAliasMaximum ?? 0, options.maxOutboundTopicAliases);
     if (aliasCount > 0) this.#topicAliases = new OutboundTopicAliases(aliasCount);
-    const { keepAlive, properties } = grant(options, this.#door.announcements, packet, session.clientId);
+    const granted = grant(options, this.#door.announcements, packet, session.clientId);
+    const { keepAlive } = granted;
+    const properties = { ...granted.properties, ...authentication };
     const reasonCode = ReasonCode.success;
     // What the session sends again tells of what may not be on the disk yet.
     if (session.journal !== undefined || packet.will !== undefined) this.mustBeStoredFirst = true;
@@ -295,6 +306,24 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     this.#isUnwelcomed = true;
     session.attach(this);
     this.#armTimer();
+  }
+
+  /** The client has authenticated anew. */
+  renewIdentity(identity: Identity): void {
+    const known = { ...identity, clientId: this.clientId };
+    this.#identify(known);
+    this.session?.setIdentity(known);
+    this.#armTimer();
+  }
+
+  /** See {@link ServerConnection.challenge}. */
+  challenge(properties: Properties): void {
+    this.#core.challenge(properties);
+  }
+
+  /** The next step of a re-authentication, or its end. */
+  sendAuth(reasonCode: number, properties: Properties): void {
+    this.#core.send({ type: "auth", reasonCode, properties });
   }
 
   #identify(identity: Identity): void {
@@ -398,9 +427,12 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     this.#core.send({ type: "unsuback", packetIdentifier: packet.packetIdentifier, reasonCodes });
   }
 
-  handleAuth(_packet: AuthPacket): void {
+  handleAuth(packet: AuthPacket): void {
+    this.#intake?.publishRun();
     // No method was agreed on at CONNECT, so there is nothing to continue. [MQTT-4.12.0-7]
-    throw new MqttProtocolError(ReasonCode.protocolError, "AUTH without an authentication method");
+    if (this.authentication === undefined)
+      throw new MqttProtocolError(ReasonCode.protocolError, "AUTH without an authentication method");
+    this.authentication.handleAuth(packet);
   }
 
   handleDisconnect(packet: DisconnectPacket): void {

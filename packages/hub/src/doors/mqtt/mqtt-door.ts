@@ -1,4 +1,3 @@
-import { utf8Length } from "@isthmus/bytes";
 import type { Exchange, Origin, QoS, Topic } from "@isthmus/exchange";
 import type { Transport } from "@isthmus/mqtt";
 import {
@@ -11,7 +10,7 @@ import {
 } from "@isthmus/mqtt/codec";
 import { type ConnectionFailure, OutboxMemory } from "@isthmus/mqtt/session";
 import type { Logger } from "pino";
-import type { Access, ClientCertificate, Credentials, Identity, Refusal, Verdict } from "../../access/access.js";
+import type { Access, ClientCertificate } from "../../access/access.js";
 import type { Clock } from "../../clock.js";
 import type { FlushScheduler } from "../../flush-scheduler.js";
 import type { HookRunner } from "../../hooks/hook-runner.js";
@@ -19,8 +18,9 @@ import type { HubContext, ReplaySource } from "../../hub-context.js";
 import { LossTrace } from "../../loss-trace.js";
 import type { Metrics, Traffic } from "../../metrics.js";
 import { BackPressure } from "./back-pressure.js";
+import { Admission } from "./admission.js";
 import { AdaptivePoller } from "./adaptive-poller.js";
-import { farewellOnConnect, farewellOnShutdown, type MqttAnnouncements } from "./announcements.js";
+import { farewellOnShutdown, type MqttAnnouncements } from "./announcements.js";
 import { checkPublication } from "./check-publication.js";
 import { MqttConnection, STORE_FAILED } from "./mqtt-connection.js";
 import type { MqttDoorOptions } from "./mqtt-options.js";
@@ -33,7 +33,6 @@ import { SessionRegistry } from "./session-registry.js";
 const SWEEP_MS = 1000;
 
 /** What clients get that come when the store has failed. */
-const UNAVAILABLE: Refusal = { reasonCode: ReasonCode.serverUnavailable, reason: STORE_FAILED };
 
 /** What the MQTT door shares with the rest of the hub. */
 export interface MqttDoorContext extends HubContext {
@@ -64,6 +63,7 @@ export class MqttDoor implements MqttDoorContext {
   readonly refusals = new LossTrace(128);
   readonly #connections = new Set<MqttConnection>();
   readonly #sessions: SessionRegistry;
+  readonly #admission: Admission;
   readonly #sweepTimer: NodeJS.Timeout;
   #isClosed = false;
   #hasFailed = false;
@@ -87,6 +87,7 @@ export class MqttDoor implements MqttDoorContext {
     this.replays = context.replays ?? [];
     this.flushScheduler.beforeCommit(() => this.journal?.flush());
     this.#sessions = new SessionRegistry(this);
+    this.#admission = new Admission(this, this.#sessions);
     this.access.watch(() => this.#handleAccessChange());
     this.#sweepTimer = setInterval(() => this.#sweep(), SWEEP_MS).unref();
     if (this.journal !== undefined) this.#sessions.restore(this.journal.load());
@@ -112,77 +113,10 @@ export class MqttDoor implements MqttDoorContext {
     this.metrics.connectionsOpen = this.#connections.size;
   }
 
-  /** A client has sent CONNECT: lets it in or turns it away. [MQTT-3.1.4-2] */
+  /** A client has sent CONNECT: lets it in or turns it away. */
   connect(connection: MqttConnection, packet: ConnectPacket): void {
-    const farewell = farewellOnConnect(this.announcements);
-    if (farewell !== undefined) {
-      connection.refuse(farewell.reasonCode, farewell.message, farewell.properties);
-      return;
-    }
-    const refusal = this.#hasFailed ? UNAVAILABLE : this.#checkClientId(packet);
-    const verdict = refusal ?? this.access.authenticate(credentialsOf(connection, packet));
-    if (!(verdict instanceof Promise)) this.#decide(connection, packet, verdict);
-    else connection.awaitVerdict(verdict.then((known) => this.#decide(connection, packet, known)));
-  }
-
-  #decide(connection: MqttConnection, packet: ConnectPacket, verdict: Verdict): void {
-    // The client, or the hub, may have gone meanwhile.
-    if (connection.isClosing) return;
-    if ("reasonCode" in verdict) {
-      connection.refuse(verdict.reasonCode, verdict.reason);
-      return;
-    }
-    if (packet.properties?.authenticationMethod !== undefined) {
-      // [MQTT-4.12.0-1]
-      connection.refuse(
-        ReasonCode.badAuthenticationMethod,
-        `authentication method ${packet.properties.authenticationMethod} is not supported`,
-      );
-      return;
-    }
-    try {
-      this.#admit(connection, packet, verdict);
-    } catch (error) {
-      if (!(error instanceof MqttProtocolError)) throw error;
-      connection.refuse(error.reasonCode, error.message);
-    }
-  }
-
-  /** @throws MqttProtocolError for a will that cannot be published, or a user with too many connections. */
-  #admit(connection: MqttConnection, packet: ConnectPacket, identity: Identity): void {
-    this.clock.tick();
-    this.#checkUserConnections(identity, packet.clientId);
-    const { session, isPresent } = this.#sessions.open(packet, identity);
-    // The rules may speak of an identifier that the server has made up.
-    const known = { ...identity, clientId: session.clientId };
-    session.setIdentity(known);
-    connection.accept(session, known, packet, isPresent);
-    this.metrics.clientsAccepted++;
-    this.hooks?.tellConnected(connection.hookClient);
-    this.log.info(
-      {
-        client: session.clientId,
-        address: connection.remoteAddress,
-        listener: connection.listener,
-        version: packet.protocolVersion,
-        user: identity.user,
-        sessionPresent: isPresent,
-      },
-      "client connected",
-    );
-  }
-
-  /** Who comes back for a session of their own takes over the connection that holds it. */
-  #checkUserConnections({ user }: Identity, clientId: string): void {
-    const { maxConnectionsPerUser } = this.options;
-    if (maxConnectionsPerUser === Number.POSITIVE_INFINITY || user === undefined) return;
-    let count = 0;
-    for (const { identity, session } of this.#connections) {
-      if (session === undefined || identity.user !== user || session.clientId === clientId) continue;
-      if (++count < maxConnectionsPerUser) continue;
-      const message = `${maxConnectionsPerUser} connections of the user ${user} are open`;
-      throw new MqttProtocolError(ReasonCode.quotaExceeded, message);
-    }
+    if (this.#hasFailed) connection.refuse(ReasonCode.serverUnavailable, STORE_FAILED);
+    else this.#admission.connect(connection, packet);
   }
 
   /** @throws MqttProtocolError for a publication that MQTT does not allow. */
@@ -220,6 +154,11 @@ export class MqttDoor implements MqttDoorContext {
   /** The client has changed its mind on how long the session outlives the connection, in seconds. */
   changeExpiry(session: MqttSession, seconds: number): void {
     this.#sessions.changeExpiry(session, this.sessionExpiryMs(seconds));
+  }
+
+  /** Those that are open, let in or not. */
+  get connections(): Iterable<MqttConnection> {
+    return this.#connections;
   }
 
   /** All sessions, of clients that are connected and of those that are away. */
@@ -347,24 +286,6 @@ export class MqttDoor implements MqttDoorContext {
   #sweep(): void {
     for (const { session } of this.#connections) session?.releaseBuffers();
   }
-
-  #checkClientId(packet: ConnectPacket): Refusal | undefined {
-    const { clientId, protocolVersion, cleanStart } = packet;
-    const reasonCode = ReasonCode.clientIdentifierNotValid;
-    if (clientId === "" && protocolVersion === 3) return { reasonCode, reason: "MQTT 3.1 needs a client identifier" };
-    if (clientId === "" && protocolVersion === 4 && !cleanStart) {
-      // [MQTT-3.1.3-8] of MQTT 3.1.1
-      return { reasonCode, reason: "a persistent session needs a client identifier" };
-    }
-    const size = utf8Length(clientId);
-    if (size <= this.options.maxClientIdBytes) return undefined;
-    return { reasonCode, reason: `client identifier of ${size} bytes exceeds ${this.options.maxClientIdBytes}` };
-  }
-}
-
-function credentialsOf({ listener, remoteAddress, certificate }: MqttConnection, packet: ConnectPacket): Credentials {
-  const { clientId, username, password } = packet;
-  return { door: "mqtt", listener, address: remoteAddress, clientId, user: username, password, certificate };
 }
 
 /** A reason code as metrics name it: `not-authorized`. */

@@ -133,6 +133,11 @@ export class SessionRegistry {
     }
   }
 
+  /** Ends a session before its time. */
+  remove(session: MqttSession): void {
+    if (this.#sessionByClientId.get(session.clientId) === session) this.#end(session);
+  }
+
   all(): Iterable<MqttSession> {
     return this.#sessionByClientId.values();
   }
