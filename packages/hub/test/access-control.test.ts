@@ -263,6 +263,7 @@ describe("while the verdict is not known", () => {
       return new Promise((decide) => this.asked.push({ credentials, decide }));
     }
 
+    readonly beginExchange = (): undefined => undefined;
     readonly mayPublish = (): boolean => true;
     readonly maySubscribe = (): boolean => true;
     readonly mayRead = (): boolean => true;

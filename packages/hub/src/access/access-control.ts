@@ -2,8 +2,17 @@ import { isDeepStrictEqual } from "node:util";
 import type { Topic } from "@isthmus/exchange";
 import { ReasonCode } from "@isthmus/mqtt/codec";
 import { hostOf } from "../listeners/peer.js";
-import { SignInDelay, type SignInDelayOptions } from "./sign-in-delay.js";
-import { type Access, type Credentials, type Identity, isOwnTopic, type Refusal, type Verdict } from "./access.js";
+import { SCRAM_SHA_256, ScramExchange } from "./scram-exchange.js";
+import { delay, SignInDelay, type SignInDelayOptions, TRIED_TOO_OFTEN } from "./sign-in-delay.js";
+import {
+  type Access,
+  type AuthenticationExchange,
+  type Credentials,
+  type Identity,
+  isOwnTopic,
+  type Refusal,
+  type Verdict,
+} from "./access.js";
 import type { AccessOptions, ListenerAccess, SourceOptions } from "./access-options.js";
 import { AccessPolicy } from "./access-policy.js";
 import { AccessError, type IdentitySource } from "./identity-source.js";
@@ -102,6 +111,12 @@ export class AccessControl implements Access {
     return verdict;
   }
 
+  beginExchange(method: string, credentials: Credentials): AuthenticationExchange | undefined {
+    const users = this.#policyOf(credentials.listener).scramUsers;
+    if (method !== SCRAM_SHA_256 || users === undefined) return undefined;
+    return new ScramExchange(users, this.#signInDelay, credentials);
+  }
+
   mayPublish(identity: Identity, topic: Topic): boolean {
     return !isOwnTopic(topic.name) && (this.#rulesOf(identity)?.mayWrite(topic.name) ?? true);
   }
@@ -145,15 +160,6 @@ export class AccessControl implements Access {
 
 /** Refusals that tell who guesses that the guess was wrong; others say nothing about it. */
 const GUESSED_WRONG: ReadonlySet<number> = new Set([ReasonCode.badUserNameOrPassword, ReasonCode.notAuthorized]);
-
-const TRIED_TOO_OFTEN: Refusal = {
-  reasonCode: ReasonCode.connectionRateExceeded,
-  reason: "too many wrong passwords: too many tries wait for their turn",
-};
-
-function delay(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
-}
 
 /** Loopback and anonymous by default; any other address needs users, or the operator's word. */
 function checkReachable(options: AccessOptions, listeners: readonly ListenerAccess[]): void {

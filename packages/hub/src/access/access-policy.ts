@@ -1,7 +1,7 @@
 import { ReasonCode } from "@isthmus/mqtt/codec";
 import { ADMINISTRATORS, type Credentials, type Identity, type Refusal, type Verdict } from "./access.js";
 import type { AccessOptions } from "./access-options.js";
-import type { IdentitySource } from "./identity-source.js";
+import type { IdentitySource, ScramUsers } from "./identity-source.js";
 import { type BoundRules, RuleSet } from "./rules/rule-set.js";
 
 /** The access settings of one listener, ready for use. */
@@ -47,6 +47,11 @@ export class AccessPolicy {
       if (finding !== undefined) return finding;
     }
     return this.#withoutSource(credentials);
+  }
+
+  /** Who can log in by SCRAM-SHA-256. */
+  get scramUsers(): ScramUsers | undefined {
+    return this.#sources.find(({ scram }) => scram !== undefined)?.scram;
   }
 
   mayStay(identity: Identity): Refusal | undefined {

@@ -55,6 +55,18 @@ export interface Refusal {
 
 export type Verdict = Identity | Refusal;
 
+/** What follows on a message of a client's: the next one to it, or the end. */
+export type AuthenticationStep =
+  | { readonly type: "continue"; readonly data: Uint8Array }
+  | { readonly type: "success"; readonly identity: Identity; readonly data: Uint8Array }
+  | ({ readonly type: "failure" } & Refusal);
+
+/** One authentication exchange of several messages, as MQTT 5.0 carries it (4.12). */
+export interface AuthenticationExchange {
+  /** Takes the client's next message. The promise does not reject; nothing follows on success or failure. */
+  receive(data: Uint8Array | undefined): Promise<AuthenticationStep>;
+}
+
 /** What the hub asks before it lets anybody in or anything through. */
 export interface Access {
   /** One sentence that says who can connect, shown at the start. */
@@ -63,6 +75,8 @@ export interface Access {
   readonly version: number;
   /** At once where that can be told at once. The promise does not reject. */
   authenticate(credentials: Credentials): Verdict | Promise<Verdict>;
+  /** Begins an exchange by a method such as SCRAM-SHA-256; undefined when nobody can be known by it. */
+  beginExchange(method: string, credentials: Credentials): AuthenticationExchange | undefined;
   mayPublish(identity: Identity, topic: Topic): boolean;
   /** @param filter without any share prefix. */
   maySubscribe(identity: Identity, filter: string): boolean;
@@ -97,6 +111,10 @@ export class AnonymousAccess implements Access {
   authenticate(): Verdict {
     if (this.#isAllowed) return { user: undefined };
     return { reasonCode: ReasonCode.notAuthorized, reason: "anonymous clients are not allowed" };
+  }
+
+  beginExchange(): undefined {
+    return undefined;
   }
 
   mayPublish(_identity: Identity, topic: Topic): boolean {

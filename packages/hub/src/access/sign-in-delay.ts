@@ -1,3 +1,6 @@
+import { ReasonCode } from "@isthmus/mqtt/codec";
+import type { Refusal } from "./access.js";
+
 /** How those who try passwords are slowed down. */
 export interface SignInDelayOptions {
   /** Failures of one user from one address that cost nothing. Default 3; ten times as many of all users of an address. */
@@ -105,4 +108,15 @@ export class SignInDelay {
 /** Neither an address nor a user name holds U+0000. */
 function keyOf(address: string, user?: string): string {
   return user === undefined ? address : `${address}\0${user}`;
+}
+
+/** What to say to who has too many tries waiting. */
+export const TRIED_TOO_OFTEN: Refusal = {
+  reasonCode: ReasonCode.connectionRateExceeded,
+  reason: "too many wrong passwords: too many tries wait for their turn",
+};
+
+/** Waits, as far as the process does not end before. */
+export function delay(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
 }

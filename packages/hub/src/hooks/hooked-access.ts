@@ -1,5 +1,5 @@
 import type { Topic } from "@isthmus/exchange";
-import type { Access, Credentials, Identity, Refusal, Verdict } from "../access/access.js";
+import type { Access, AuthenticationExchange, Credentials, Identity, Refusal, Verdict } from "../access/access.js";
 import { isOwnTopic } from "../access/access.js";
 import type { HookRunner } from "./hook-runner.js";
 
@@ -29,6 +29,11 @@ export class HookedAccess implements Access {
     return verdict.then((known) =>
       known === undefined ? this.#access.authenticate(credentials) : withOrigin(known, credentials),
     );
+  }
+
+  /** Hooks decide by what comes in one message. */
+  beginExchange(method: string, credentials: Credentials): AuthenticationExchange | undefined {
+    return this.#access.beginExchange(method, credentials);
   }
 
   mayPublish(identity: Identity, topic: Topic): boolean {

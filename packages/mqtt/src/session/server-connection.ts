@@ -58,7 +58,8 @@ export interface ServerConnectionOptions {
 
 const NO_BYTES = new Uint8Array(0);
 
-type State = "waiting" | "connecting" | "open" | "closed";
+/** Connecting: CONNECT is being answered. Authenticating: what the client has to say to our AUTH is awaited (4.12). */
+type State = "waiting" | "connecting" | "authenticating" | "open" | "closed";
 
 /**
  * One network connection from the server's side (3.1 to 3.15): the order of packets, keep alive, and what version they
@@ -105,6 +106,10 @@ export class ServerConnection implements Machine, FrameSink {
     return this.#clientMaximumPacketSize;
   }
 
+  get #isReading(): boolean {
+    return this.#state === "open" || this.#state === "authenticating";
+  }
+
   /** Takes all complete packets of `bytes` before it returns. */
   receiveBytes(now: Instant, bytes: Uint8Array): void {
     this.#lastReceivedAt = now;
@@ -121,7 +126,8 @@ export class ServerConnection implements Machine, FrameSink {
     const type = byteAt(bytes, start) >> 4;
     if (this.#state === "open") this.#receiveOpen(type, bytes, start, bodyStart, end);
     else if (this.#state === "waiting") this.#receiveFirst(type, bytes, start, bodyStart, end);
-    return this.#state === "open" && !this.#isHeld;
+    else if (this.#state === "authenticating") this.#receiveAuthenticating(decodePacket(bytes, start, end, 5));
+    return this.#isReading && !this.#isHeld;
   }
 
   /** Lets the client in and goes on with what it has sent meanwhile. `keepAlive` in seconds is what applies. */
@@ -134,6 +140,13 @@ export class ServerConnection implements Machine, FrameSink {
     this.send(connack);
   }
 
+  /** Asks the client, instead of letting it in, for its next step of an authentication exchange (4.12). */
+  challenge(properties: Properties): void {
+    if (this.#state !== "connecting") return;
+    this.#state = "authenticating";
+    this.send({ type: "auth", reasonCode: ReasonCode.continueAuthentication, properties }); // [MQTT-4.12.0-2]
+  }
+
   /** Handles no more packets until {@link resume}: the owner has to find out something first. */
   hold(): void {
     this.#isHeld = true;
@@ -142,7 +155,7 @@ export class ServerConnection implements Machine, FrameSink {
   /** Goes on with the packets that have come in meanwhile. */
   resume(): void {
     this.#isHeld = false;
-    if (this.#state === "open") this.#guard(() => this.#framer.resume(this));
+    if (this.#isReading) this.#guard(() => this.#framer.resume(this));
   }
 
   /** Turns the client away with CONNACK, and `properties` such as a server reference. [MQTT-3.1.4-2] */
@@ -215,6 +228,17 @@ export class ServerConnection implements Machine, FrameSink {
       this.version = version ?? 4;
       throw error;
     }
+  }
+
+  /** Before CONNACK a client has nothing to say but its next step, or that it goes. [MQTT-3.1.2-30] */
+  #receiveAuthenticating(packet: Packet): void {
+    if (packet.type === "auth") {
+      this.#state = "connecting";
+      this.#owner.handleAuth(packet);
+    } else if (packet.type === "disconnect") {
+      this.#state = "closed";
+      this.#owner.handleDisconnect(packet);
+    } else throw protocolError(`${packet.type} before the end of the authentication`);
   }
 
   #receiveOpen(type: number, bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
@@ -315,7 +339,7 @@ export class ServerConnection implements Machine, FrameSink {
     const properties = { ...more, reasonString: toReasonString(message) };
     if (state === "open" && this.version === 5) {
       this.send({ type: "disconnect", reasonCode: wordOf("disconnect", reasonCode), properties });
-    } else if (state === "connecting") {
+    } else if (state === "connecting" || state === "authenticating") {
       const code = this.version === 5 ? wordOf("connack", reasonCode) : connectReturnCode(reasonCode);
       // Where the older versions have no word for it, closing must do.
       if (code !== undefined) this.send({ type: "connack", sessionPresent: false, reasonCode: code, properties });

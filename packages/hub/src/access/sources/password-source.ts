@@ -1,9 +1,10 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { ReasonCode } from "@isthmus/mqtt/codec";
+import { decoyCredentials } from "@isthmus/mqtt/scram";
 import type { Credentials, Identity } from "../access.js";
 import { WRONG_CREDENTIALS } from "../access-policy.js";
-import { AccessError, type Finding, type IdentitySource } from "../identity-source.js";
+import { AccessError, type Finding, type IdentitySource, type ScramUsers } from "../identity-source.js";
 import { BoundedQueue, QueueFullError } from "../passwords/bounded-queue.js";
 import { parsePasswordFile, PasswordFileError } from "../passwords/password-file.js";
 import { hashPassword, parseSecret, type PasswordSecret, PasswordSecretError } from "../passwords/password-secret.js";
@@ -28,6 +29,7 @@ interface User {
 export class PasswordSource implements IdentitySource {
   readonly kind = "passwords";
   readonly summary: string;
+  readonly scram: ScramUsers | undefined;
   readonly #userByName: ReadonlyMap<string, User>;
   readonly #queue: BoundedQueue;
   /** Checked in the place of a user who is not there, which takes as long. */
@@ -40,6 +42,7 @@ export class PasswordSource implements IdentitySource {
     this.#userByName = userByName;
     this.#queue = new BoundedQueue(maxConcurrentChecks, maxWaitingChecks);
     this.#decoy = decoy;
+    this.scram = scramUsers(userByName);
   }
 
   /** @throws AccessError when the file is missing, or says something that cannot be used. */
@@ -79,6 +82,23 @@ export class PasswordSource implements IdentitySource {
       return { reasonCode: ReasonCode.serverBusy, reason: "too many passwords wait to be checked" };
     }
   }
+}
+
+/** Those whose secret was made for it. */
+function scramUsers(userByName: ReadonlyMap<string, User>): ScramUsers | undefined {
+  const known = Array.from(userByName.values(), ({ secret }) => secret.scram).filter((scram) => scram !== undefined);
+  const [first] = known;
+  if (first === undefined) return undefined;
+  // Nobody knows it, and it stays the same over restarts: what a decoy looks like must not change either.
+  const decoySecret = first.serverKey;
+  return {
+    find: (name) => {
+      const user = userByName.get(name);
+      const credentials = user?.secret.scram;
+      return user && credentials && { credentials, identity: identityOf(name, user) };
+    },
+    decoy: (name) => decoyCredentials(decoySecret, name, first.iterations),
+  };
 }
 
 function identityOf(user: string, { text }: User): Identity {

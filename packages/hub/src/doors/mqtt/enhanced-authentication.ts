@@ -1,11 +1,18 @@
 import {
   type AuthPacket,
   type ConnectPacket,
+  isReasonCodeOf,
   MqttProtocolError,
   type Properties,
   ReasonCode,
 } from "@isthmus/mqtt/codec";
-import type { AuthenticationExchange, AuthenticationStep, Credentials, Identity } from "../../access/access.js";
+import type {
+  AuthenticationExchange,
+  AuthenticationStep,
+  Credentials,
+  Identity,
+  Refusal,
+} from "../../access/access.js";
 import type { MqttConnection } from "./mqtt-connection.js";
 
 /** What an authentication needs of the door. */
@@ -105,8 +112,14 @@ export class EnhancedAuthentication {
         this.#renew(step.identity, step.data);
         return;
       case "failure":
-        this.#connection.disconnect(step.reasonCode, step.reason); // [MQTT-4.12.1-2]
+        this.#end(step); // [MQTT-4.12.1-2]
     }
+  }
+
+  /** What CONNACK has a word of its own for is not authorized in DISCONNECT. */
+  #end({ reasonCode, reason }: Refusal): void {
+    const isTold = isReasonCodeOf("disconnect", reasonCode);
+    this.#connection.disconnect(isTold ? reasonCode : ReasonCode.notAuthorized, reason);
   }
 
   /** A session has one user. */

@@ -1,13 +1,6 @@
 import type { Exchange, Origin, QoS, Topic } from "@isthmus/exchange";
 import type { Transport } from "@isthmus/mqtt";
-import {
-  type ConnectPacket,
-  MqttProtocolError,
-  type Properties,
-  type PublishFrame,
-  ReasonCode,
-  reasonName,
-} from "@isthmus/mqtt/codec";
+import { type ConnectPacket, type Properties, type PublishFrame, ReasonCode, reasonName } from "@isthmus/mqtt/codec";
 import { type ConnectionFailure, OutboxMemory } from "@isthmus/mqtt/session";
 import type { Logger } from "pino";
 import type { Access, ClientCertificate } from "../../access/access.js";
@@ -31,8 +24,6 @@ import { SessionRegistry } from "./session-registry.js";
 
 /** How long a message in flight may hold the buffer that it came in. */
 const SWEEP_MS = 1000;
-
-/** What clients get that come when the store has failed. */
 
 /** What the MQTT door shares with the rest of the hub. */
 export interface MqttDoorContext extends HubContext {

@@ -1,0 +1,80 @@
+import { randomBytes } from "node:crypto";
+import { ReasonCode } from "@isthmus/mqtt/codec";
+import { ScramError, ScramServer } from "@isthmus/mqtt/scram";
+import { hostOf } from "../listeners/peer.js";
+import type { AuthenticationExchange, AuthenticationStep, Credentials, Identity } from "./access.js";
+import { WRONG_CREDENTIALS } from "./access-policy.js";
+import type { ScramUsers } from "./identity-source.js";
+import { delay, type SignInDelay, TRIED_TOO_OFTEN } from "./sign-in-delay.js";
+
+export const SCRAM_SHA_256 = "SCRAM-SHA-256";
+
+const NONCE_BYTES = 18;
+
+/** A client logs in by SCRAM-SHA-256 (RFC 5802, RFC 7677): it proves that it knows the password, and so does the hub. */
+export class ScramExchange implements AuthenticationExchange {
+  readonly #users: ScramUsers;
+  readonly #signInDelay: SignInDelay;
+  readonly #credentials: Credentials;
+  readonly #server = new ScramServer(randomBytes(NONCE_BYTES).toString("base64"));
+  #user = "";
+  /** Undefined until the first message has come, and for a user who is not known. */
+  #identity: Identity | undefined;
+  #step: "first" | "final" | "over" = "first";
+
+  constructor(users: ScramUsers, signInDelay: SignInDelay, credentials: Credentials) {
+    this.#users = users;
+    this.#signInDelay = signInDelay;
+    this.#credentials = credentials;
+  }
+
+  async receive(data: Uint8Array | undefined): Promise<AuthenticationStep> {
+    const step = this.#step;
+    try {
+      switch (step) {
+        case "first":
+          this.#step = "final";
+          return await this.#challenge(data);
+        case "final":
+          this.#step = "over";
+          return await this.#check(data);
+        case "over":
+          throw new ScramError("other-error", "nothing follows on the client's last message");
+      }
+    } catch (error) {
+      if (!(error instanceof ScramError)) throw error;
+      return this.#fail(error);
+    }
+  }
+
+  async #challenge(data: Uint8Array | undefined): Promise<AuthenticationStep> {
+    this.#user = this.#server.receiveFirst(data);
+    const known = this.#users.find(this.#user);
+    this.#identity = known?.identity;
+    const scram = known?.credentials ?? (await this.#users.decoy(this.#user));
+    return { type: "continue", data: this.#server.challenge(scram) };
+  }
+
+  async #check(data: Uint8Array | undefined): Promise<AuthenticationStep> {
+    const { address, clientId, listener } = this.#credentials;
+    const host = hostOf(address);
+    const waitMs = this.#signInDelay.take(host, this.#user, performance.now());
+    if (waitMs === undefined) return { type: "failure", ...TRIED_TOO_OFTEN };
+    if (waitMs > 0) await delay(waitMs);
+    const answer = await this.#server.receiveFinal(data);
+    // Nobody can prove to know a decoy's password.
+    if (this.#identity === undefined) throw new ScramError("unknown-user", "there is no such user");
+    this.#signInDelay.noteSuccess(host, this.#user);
+    return { type: "success", identity: { clientId, listener, ...this.#identity }, data: answer };
+  }
+
+  /** A wrong password and an unknown user look the same; what is no SCRAM at all is told. */
+  #fail({ value, message }: ScramError): AuthenticationStep {
+    this.#step = "over";
+    if (value !== "invalid-proof" && value !== "unknown-user") {
+      return { type: "failure", reasonCode: ReasonCode.notAuthorized, reason: `${SCRAM_SHA_256}: ${message}` };
+    }
+    this.#signInDelay.noteFailure(hostOf(this.#credentials.address), this.#user, performance.now());
+    return { type: "failure", ...WRONG_CREDENTIALS };
+  }
+}
