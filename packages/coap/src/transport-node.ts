@@ -1,4 +1,5 @@
 export type { ConnectionTransport, Listener, Transport } from "./transport/transport.js";
+export { type CarriedDatagrams, carryDatagrams } from "./transport/carried-datagrams.js";
 export { clockNow } from "./transport/clock.js";
 export type { ConnectionOptions } from "./transport/connection-driver.js";
 export { createConnector, type NodeConnectorOptions } from "./client/connector-node.js";

@@ -149,11 +149,13 @@ export class Responder<P extends Peer> implements ObservationHost<P> {
     sequence: number | undefined,
     response: Response,
   ): CoapMessage {
-    const { peer, token } = observation.request;
+    const { peer, token, block2 } = observation.request;
     const payload = response.payload ?? NO_BYTES;
-    const isPlain = payload.length <= this.#lower.blockLimit(peer).payloadBytes && !this.isUnverified(peer);
-    if (sequence === undefined || !isPlain) {
-      return this.#compose(now, observation.request, response, sequence, undefined, undefined).message;
+    const isWhole = block2 === undefined && payload.length <= this.#lower.blockLimit(peer).payloadBytes;
+    if (sequence === undefined || !isWhole || this.isUnverified(peer)) {
+      // RFC 7959 2.6, figure 13: notifications come in blocks of the size that the registration asked for.
+      const first = block2 && { ...block2, number: 0 };
+      return this.#compose(now, observation.request, response, sequence, undefined, first).message;
     }
     return { code: response.code, token, options: this.#optionsOfNotification(response, sequence), payload };
   }

@@ -7,7 +7,6 @@ import { link } from "../media/link-format.js";
 import { links, representation } from "../media/representation.js";
 import { CoapError } from "../server/coap-error.js";
 import { changed, content, created } from "../server/reply.js";
-import type { ResourceDefinition } from "../server/resource.js";
 import { type CoapServer, createServer } from "../server/server.js";
 import type { ServerRequest } from "../server/server-request.js";
 
@@ -43,18 +42,23 @@ export function createPlugtestServer(options: PlugtestOptions = {}): PlugtestSer
   addCore(server, schedule, options.separateDelayMs ?? 2_000);
   addBlock(server);
   addLinks(server);
-  const stops = ["/obs", "/obs-non"].map((path) => addObservable(server, path, schedule, options.observeIntervalMs ?? 5_000)); // prettier-ignore
+  const stops = observables.map((observable) =>
+    addObservable(server, observable, schedule, options.observeIntervalMs ?? 5_000),
+  );
   return { server, close: () => stops.forEach((stop) => stop()) };
 }
 
 /** TD_COAP_CORE. */
 function addCore(server: CoapServer, schedule: Required<PlugtestOptions>["schedule"], separateDelayMs: number): void {
+  const test = document("the default resource of the plug tests");
   server.resource("/test", {
-    ...document("the default resource of the plug tests"),
+    ...test,
     // CORE_18.
     post: () => created("/location1/location2/location3"),
     attributes: { rt: "Type1 Type2", if: "If1", title: "Default test resource" },
   });
+  // LINK_10: another way to the same.
+  server.resource("/alternate", { get: test.get, attributes: { anchor: "/test", rel: "alternate" } });
   server.get("/separate", (request) => later(schedule, separateDelayMs, () => describe(request)), {
     attributes: { title: "Answers separately" },
   });
@@ -62,7 +66,12 @@ function addCore(server: CoapServer, schedule: Required<PlugtestOptions>["schedu
   server.get("/query", describe, { attributes: { title: "Takes a query" } });
   server.post("/location-query", () => created("/location-query?first=1&second=2"));
   server.get("/multi-format", multiFormat, { attributes: { ct: [Format.TEXT, Format.XML], title: "Text and XML" } });
-  server.resource("/validate", { ...document("state 0"), hasContentEtag: true, attributes: { title: "Varies" } });
+  server.resource("/validate", {
+    ...document("state 0"),
+    hasContentEtag: true,
+    maxAge: 30,
+    attributes: { title: "Varies" },
+  });
   for (const path of ["/create1", "/create2", "/create3"]) server.resource(path, { ...document(), isListed: false });
 }
 
@@ -90,16 +99,31 @@ function addLinks(server: CoapServer): void {
   for (const path of parts) server.get(path, describe, { isListed: false });
 }
 
+/** What is observed, and what it says in its state number `count`. */
+interface Observable {
+  readonly path: string;
+  readonly title: string;
+  readonly text: (count: number) => string;
+}
+
+const observables: readonly Observable[] = [
+  { path: "/obs", title: "Notifies Confirmably", text: (count) => `/obs ${count}` },
+  { path: "/obs-non", title: "Notifies Non-confirmably", text: (count) => `/obs-non ${count}` },
+  // OBS_13, OBS_14: always of several blocks, and of several or one.
+  { path: "/obs-large", title: "Large", text: (count) => `${count}${largeText()}` },
+  { path: "/obs-pumping", title: "Large and small", text: (count) => (count % 2 === 0 ? `${count}${largeText()}` : `${count}`) }, // prettier-ignore
+];
+
 /** TD_COAP_OBS: it changes by itself and by PUT; DELETE takes it away until the next change. */
 function addObservable(
   server: CoapServer,
-  path: string,
+  { path, title, text }: Observable,
   schedule: Required<PlugtestOptions>["schedule"],
   intervalMs: number,
 ): () => void {
   let state: Document | undefined;
   let count = 0;
-  const isConfirmable = path === "/obs";
+  const isConfirmable = path !== "/obs-non";
   const resource = server.resource(path, {
     get: () => {
       if (state === undefined) throw new CoapError(Code.NOT_FOUND);
@@ -116,11 +140,11 @@ function addObservable(
       resource.notify();
     },
     isObservable: true,
-    attributes: { rt: "observe", title: isConfirmable ? "Notifies Confirmably" : "Notifies Non-confirmably" },
+    attributes: { rt: "observe", title },
   });
   let stop = (): void => {};
   const change = (): void => {
-    state = { payload: encodeUtf8(`${path} ${count++}`), contentFormat: Format.TEXT };
+    state = { payload: encodeUtf8(text(count++)), contentFormat: Format.TEXT };
     resource.notify();
     stop = schedule(intervalMs, change);
   };
@@ -129,7 +153,7 @@ function addObservable(
 }
 
 /** A resource that is read and written; one without a payload does not exist at first. */
-function document(initial?: string | Uint8Array): ResourceDefinition {
+function document(initial?: string | Uint8Array) {
   const payload = typeof initial === "string" ? encodeUtf8(initial) : initial;
   let state: Document | undefined = payload && { payload, contentFormat: Format.TEXT };
   return {
@@ -137,7 +161,7 @@ function document(initial?: string | Uint8Array): ResourceDefinition {
       if (state === undefined) throw new CoapError(Code.NOT_FOUND);
       return representation(state.payload, state.contentFormat);
     },
-    put: (request) => {
+    put: (request: ServerRequest) => {
       const isNew = state === undefined;
       state = documentOf(request);
       return isNew ? created() : changed();

@@ -106,12 +106,14 @@ function validResponse(reply: Reply, etag: Uint8Array, policy: RenderingPolicy):
 }
 
 function optionsOf(
-  { fields }: Reply,
+  { code, fields }: Reply,
   encoded: EncodedRepresentation | undefined,
   etag: Uint8Array | undefined,
   policy: RenderingPolicy,
 ): Options {
-  const maxAge = fields.maxAge ?? policy.maxAge ?? DEFAULT_MAX_AGE;
+  // RFC 7252 5.9.1: of the success codes 2.05 alone is cacheable, and 2.03 updates what a cache has of it.
+  const isCacheable = code === Code.CONTENT;
+  const maxAge = fields.maxAge ?? (isCacheable ? policy.maxAge : undefined) ?? DEFAULT_MAX_AGE;
   if (
     etag === undefined &&
     maxAge === DEFAULT_MAX_AGE &&

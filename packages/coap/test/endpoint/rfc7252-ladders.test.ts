@@ -24,7 +24,7 @@ describe("the server side of the figures of RFC 7252", () => {
     ladder.expectSilence();
   });
 
-  test("figures 5, 20: a Confirmable request, a separate response", () => {
+  test("figures 2, 5, 20: a Confirmable request, a separate response, each acknowledged", () => {
     const inbox = new Inbox();
     const ladder = new Lockstep({ handler: inbox });
     ladder.receive("CON 7a10 GET #73 /temperature");
@@ -39,7 +39,7 @@ describe("the server side of the figures of RFC 7252", () => {
     ladder.expectSilence();
   });
 
-  test("figures 6, 22: a Non-confirmable request, a Non-confirmable response", () => {
+  test("figures 3, 6, 22: a Non-confirmable request, a Non-confirmable response", () => {
     const ladder = new Lockstep({ handler: answering(() => ({ code: Code.CONTENT, payload: text("22.5 C") })) });
     ladder.receive("NON 7a11 GET #74 /temperature");
     ladder.expectSent('NON $m 2.05 #74 "22.5 C"');

@@ -46,7 +46,7 @@ class Thermometer {
 }
 
 describe("the server side of RFC 7641", () => {
-  test("figure 2, A.1: a client registers, gets the current state, then each new one", () => {
+  test("figures 2, 3: a client registers, gets the current state, then each new one", () => {
     const thermometer = new Thermometer();
     const { ladder } = thermometer;
     ladder.receive("CON 1633 GET #4a obs=0 /temperature");
@@ -256,7 +256,7 @@ describe("the server side of RFC 7641", () => {
     ladder.expectSent('ACK 0002 2.05 #4b "18.5 C"');
   });
 
-  test("RFC 7959 figure 11: a notification carries its first block, the rest is asked for", () => {
+  test("RFC 7959 figure 12: a notification carries its first block, the rest is asked for", () => {
     const subject = new Subject();
     const ladder = new Lockstep({
       blockSizeBytes: 128,
@@ -276,6 +276,30 @@ describe("the server side of RFC 7641", () => {
     ladder.receive("ACK $m");
     ladder.receive("CON 0003 GET #4c /status 2:1/0/128");
     ladder.expectSent("ACK 0003 2.05 #4c 2:1/0/128 [72]");
+  });
+
+  test("RFC 7959 figure 13: blocks of a notification have the size that the registration asked for", () => {
+    const subject = new Subject();
+    const ladder = new Lockstep({
+      blockSizeBytes: 128,
+      handler: {
+        handleRequest(now, request) {
+          request.observe(now, subject);
+          request.respond(now, { code: Code.CONTENT, payload: body(100) });
+        },
+      },
+    });
+    ladder.receive("CON 0001 GET #4a obs=0 /status 2:0/0/64");
+    ladder.expectSent("ACK 0001 2.05 #4a obs=$x 2:0/1/64 size2=100 [64]");
+    ladder.receive("CON 0002 GET #4b /status 2:1/0/64");
+    ladder.expectSent("ACK 0002 2.05 #4b 2:1/0/64 *");
+    subject.notify(ladder.now, { code: Code.CONTENT, payload: body(150) });
+    ladder.expectSent("CON $m 2.05 #4a obs=$y 2:0/1/64 size2=150 [64]");
+    ladder.receive("ACK $m");
+    ladder.receive("CON 0003 GET #4c /status 2:1/0/64");
+    ladder.expectSent("ACK 0003 2.05 #4c 2:1/1/64 [64]");
+    ladder.receive("CON 0004 GET #4d /status 2:2/0/64");
+    ladder.expectSent("ACK 0004 2.05 #4d 2:2/0/64 *");
   });
 
   test("closing drops all observers", () => {
@@ -322,7 +346,7 @@ describe("the client side of RFC 7641", () => {
     expect(outcome.texts).toEqual(["a", "c", "d"]);
   });
 
-  test("3.3.1: without news for longer than Max-Age the client registers again, with the same token", () => {
+  test("figure 4, 3.3.1: without news for longer than Max-Age the client registers again, with the same token", () => {
     const ladder = new Lockstep();
     const outcome = new Outcome();
     ladder.endpoint.request(ladder.now, far, { code: Code.GET, options: observing }, outcome);

@@ -117,7 +117,7 @@ describe("the server side of the figures of RFC 7959", () => {
     expect(inbox.requests).toEqual([]);
   });
 
-  test("figure 10, with early negotiation: 2.31 is no block of the response", () => {
+  test("figure 11: an atomic POST with a block-wise response, early negotiation: 2.31 is no block of it", () => {
     const inbox = new Inbox();
     const ladder = new Lockstep({ handler: inbox });
     ladder.receive("CON 0001 POST /soap 2:0/0/64 1:0/1/64 [64]");

@@ -198,16 +198,19 @@ describe("ETSI plug tests: core", () => {
   test("TD_COAP_CORE_21: GET with ETag", async () => {
     const bench = new PlugtestBench();
     const first = bench.ask("/validate");
-    await bench.steps("> CON $m1 GET #$t1 /validate", '< ACK $m1 2.05 #$t1 etag=$etag1 cf=0 "state 0"');
+    await bench.steps("> CON $m1 GET #$t1 /validate", '< ACK $m1 2.05 #$t1 etag=$etag1 cf=0 max-age=30 "state 0"');
     const { etag = new Uint8Array() } = await first;
     const second = bench.ask("/validate", { etags: [etag] });
-    await bench.steps("> CON $m2 GET #$t2 etag=$etag1 /validate", "< ACK $m2 2.03 #$t2 etag=$etag1");
+    await bench.steps("> CON $m2 GET #$t2 etag=$etag1 /validate", "< ACK $m2 2.03 #$t2 etag=$etag1 max-age=30");
     expect((await second).payload).toHaveLength(0);
     const update = bench.ask("/validate", { method: "PUT", body: "state 1" });
     await bench.steps('> CON $m3 PUT #$t3 /validate cf=0 "state 1"', "< ACK $m3 2.04 #$t3");
     await update;
     const third = bench.ask("/validate", { etags: [etag] });
-    await bench.steps("> CON $m4 GET #$t4 etag=$etag1 /validate", '< ACK $m4 2.05 #$t4 etag=$etag2 cf=0 "state 1"');
+    await bench.steps(
+      "> CON $m4 GET #$t4 etag=$etag1 /validate",
+      '< ACK $m4 2.05 #$t4 etag=$etag2 cf=0 max-age=30 "state 1"',
+    );
     expect(bench.bound("etag2")).not.toBe(bench.bound("etag1"));
     expect((await third).text()).toBe("state 1");
   });
@@ -215,13 +218,13 @@ describe("ETSI plug tests: core", () => {
   test("TD_COAP_CORE_22: PUT with If-Match", async () => {
     const bench = new PlugtestBench();
     const read = bench.ask("/validate");
-    await bench.steps("> CON $m1 GET #$t1 /validate", "< ACK $m1 2.05 #$t1 etag=$etag1 cf=0 *");
+    await bench.steps("> CON $m1 GET #$t1 /validate", "< ACK $m1 2.05 #$t1 etag=$etag1 cf=0 max-age=30 *");
     const { etag: etag1 = new Uint8Array() } = await read;
     const update = bench.ask("/validate", { method: "PUT", body: "one", ifMatch: [etag1] });
     await bench.steps('> CON $m2 PUT #$t2 if-match=$etag1 /validate cf=0 "one"', "< ACK $m2 2.04 #$t2");
     await update;
     const again = bench.ask("/validate");
-    await bench.steps("> CON $m3 GET #$t3 /validate", '< ACK $m3 2.05 #$t3 etag=$etag2 cf=0 "one"');
+    await bench.steps("> CON $m3 GET #$t3 /validate", '< ACK $m3 2.05 #$t3 etag=$etag2 cf=0 max-age=30 "one"');
     const { etag: etag2 = new Uint8Array() } = await again;
     const other = bench.ask("/validate", { method: "PUT", body: "two" });
     await bench.steps('> CON $m4 PUT #$t4 /validate cf=0 "two"', "< ACK $m4 2.04 #$t4");

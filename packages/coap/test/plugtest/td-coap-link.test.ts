@@ -23,7 +23,19 @@ describe("ETSI plug tests: link", () => {
     [
       "03: empty prefix value strings",
       "rt=*",
-      ["/test", "/large", "/large-update", "/link1", "/link2", "/link3", "/link4", "/obs", "/obs-non"],
+      [
+        "/test",
+        "/large",
+        "/large-update",
+        "/link1",
+        "/link2",
+        "/link3",
+        "/link4",
+        "/obs",
+        "/obs-non",
+        "/obs-large",
+        "/obs-pumping",
+      ],
     ],
     ["04: multiple rt attributes", "rt=Type2", ["/test", "/link1", "/link2"]],
     ["05: if attribute and prefix value strings", "if=If*", ["/test", "/link1", "/link2"]],
@@ -46,5 +58,22 @@ describe("ETSI plug tests: link", () => {
     const part = bench.ask("/path/sub1");
     await bench.steps("> CON $m2 GET #$t2 /path/sub1", '< ACK $m2 2.05 #$t2 cf=0 "GET /path/sub1"');
     expect((await part).ok).toBe(true);
+  });
+
+  test("TD_COAP_LINK_10: an alternate link", async () => {
+    const bench = new PlugtestBench();
+    const listing = bench.ask("/.well-known/core?rel=alternate");
+    await bench.steps(
+      "> CON $m1 GET #$t1 /.well-known/core ?rel=alternate",
+      '< ACK $m1 2.05 #$t1 cf=40 "</alternate>;anchor="/test";rel="alternate""',
+    );
+    const [alternate] = parseLinks((await listing).text());
+    expect(linkAttribute(alternate ?? { target: "", attributes: [] }, "anchor")).toBe("/test");
+    const answer = bench.ask(alternate?.target ?? "");
+    await bench.steps(
+      "> CON $m2 GET #$t2 /alternate", //
+      '< ACK $m2 2.05 #$t2 cf=0 "the default resource of the plug tests"',
+    );
+    expect((await answer).ok).toBe(true);
   });
 });

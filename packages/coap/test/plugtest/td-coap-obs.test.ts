@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { PlugtestBench } from "./plugtest-bench.js";
 
+/** A count of one digit, then 20 lines of 64. */
+const LARGE_BYTES = 1_281;
+
 describe("ETSI plug tests: observe", () => {
   /** Registered, with one notification after the first response: what most tests begin with. */
   async function observing() {
@@ -142,5 +145,39 @@ describe("ETSI plug tests: observe", () => {
     await done;
     await bench.silence(30_000);
     expect(seen).toEqual(["/obs 0", "/obs 1"]);
+  });
+
+  /** The second block of a body, the last one; a notification is acknowledged when the block has been asked for. */
+  async function fetchRest(bench: PlugtestBench, path: string, count: number): Promise<void> {
+    await bench.steps(`> CON $b${count} GET #$u${count} ${path} 2:1/0/1024`);
+    if (count > 0) await bench.steps(`> ACK $n${count}`);
+    await bench.steps(`< ACK $b${count} 2.05 #$u${count} etag=$e${count} cf=0 max-age=5 2:1/0/1024 [257]`);
+  }
+
+  test("TD_COAP_OBS_13: observation of a large resource", async () => {
+    const bench = new PlugtestBench();
+    const { seen } = bench.observe("/obs-large");
+    await bench.steps("> CON $m GET #$t obs=0 /obs-large", "< ACK $m 2.05 #$t etag=$e0 obs=$o0 *");
+    await fetchRest(bench, "/obs-large", 0);
+    for (const count of [1, 2]) {
+      await bench.advance(5_000);
+      await bench.steps(`< CON $n${count} 2.05 #$t etag=$e${count} obs=$o${count} *`);
+      await fetchRest(bench, "/obs-large", count);
+    }
+    expect(seen.map((text) => [text[0], text.length])).toEqual([["0", LARGE_BYTES], ["1", LARGE_BYTES], ["2", LARGE_BYTES]]); // prettier-ignore
+    await bench.silence();
+  });
+
+  test("TD_COAP_OBS_14: observation of a resource that is large and small in turn", async () => {
+    const bench = new PlugtestBench();
+    const { seen } = bench.observe("/obs-pumping");
+    await bench.steps("> CON $m GET #$t obs=0 /obs-pumping", "< ACK $m 2.05 #$t etag=$e0 obs=$o0 *");
+    await fetchRest(bench, "/obs-pumping", 0);
+    await bench.advance(5_000);
+    await bench.steps('< CON $n1 2.05 #$t obs=$o1 cf=0 max-age=5 "1"', "> ACK $n1");
+    await bench.advance(5_000);
+    await bench.steps("< CON $n2 2.05 #$t etag=$e2 obs=$o2 *");
+    await fetchRest(bench, "/obs-pumping", 2);
+    expect(seen.map((text) => text.length)).toEqual([LARGE_BYTES, 1, LARGE_BYTES]);
   });
 });

@@ -215,7 +215,7 @@ describe("its cache (RFC 7252 5.7.1)", () => {
   });
 });
 
-describe("observing through it (RFC 7641 5)", () => {
+describe("observing through it (RFC 7641 5, figures 6 and 7)", () => {
   function observed() {
     const bench = forwardBench();
     let celsius = 20;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Code, Option } from "../../src/codec/index.js";
+import { Code, formatCode, Option } from "../../src/codec/index.js";
 import { Format } from "../../src/media/index.js";
 import { CoapError } from "../../src/server/index.js";
 import { ServerBench, summary } from "./server-bench.js";
@@ -69,6 +69,26 @@ describe("observable resources (RFC 7641)", () => {
     expect(text.responses.map(summary).slice(0, 2)).toEqual(["2.05 Content 0 text", "2.05 Content 0 7"]);
     expect(text.responses.slice(2).map(({ code }) => code)).toEqual([Code.NOT_ACCEPTABLE]);
     expect(json.responses.map(summary).at(-1)).toBe('2.05 Content 50 "again"');
+  });
+
+  it("tell who has a state already that it holds again: 2.03 (RFC 7641 3.3.2, figure 5)", () => {
+    const bench = new ServerBench();
+    let state = "on";
+    const light = bench.server.resource("/light", { get: () => state, isObservable: true, hasContentEtag: true });
+    const first = bench.send("/light");
+    bench.network.runFor(100);
+    const on = first.responses[0]?.options.bytes(Option.ETAG) ?? new Uint8Array();
+    const { responses } = bench.send("/light", { observe: 0, options: [[Option.ETAG, on]] });
+    bench.network.runFor(100);
+    for (const next of ["off", "on"]) {
+      state = next;
+      light.notify();
+      bench.network.runFor(100);
+    }
+    expect(responses.map(({ code }) => formatCode(code))).toEqual(["2.03", "2.05", "2.03"]);
+    expect(responses.map(({ payload }) => payload.length)).toEqual([0, 3, 0]);
+    expect(responses.every(({ isNotification }) => isNotification)).toBe(true);
+    expect(responses[2]?.options.bytes(Option.ETAG)).toEqual(on);
   });
 
   it("tell those of one path, where a pattern stands for many", () => {
