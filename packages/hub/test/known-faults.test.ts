@@ -213,6 +213,13 @@ test("a duplicated CONNECT property ending the process", async () => {
   expect(await bystander.settle()).toEqual([]);
 });
 
+test("a maximum packet size above 268,435,455, where there is no limit to tell", async () => {
+  const boundless = new MemoryDoor({ limits: { maximumPacketSize: 268_435_460 } });
+  expect((await boundless.open().connect()).properties?.maximumPacketSize).toBeUndefined();
+  expect((await door.open().connect()).properties?.maximumPacketSize).toBe(16 * 1024 * 1024);
+  await boundless.close();
+});
+
 test("connection storms that loop for ever", async () => {
   const last = { ...LASTING, clientId: "everybody" };
   const clients: ScriptedClient[] = [];
