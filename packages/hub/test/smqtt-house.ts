@@ -23,21 +23,22 @@ const QUICK = 10;
 /** Workers run what was built: the sources are no JavaScript. */
 export const workers = { workerUrl: new URL("../../smqtt/dist/node/suite-worker.js", import.meta.url) };
 
+/** One for all houses of a test: it warms up once. */
+const suites = createSuiteRegistry(builtInSuites(await loadMclGroup()));
+
 /** An authority in a folder of its own, and devices. */
 export class House implements AsyncDisposable {
-  readonly suites: SuiteRegistry;
+  readonly suites: SuiteRegistry = suites;
   readonly #folder: string;
   readonly #authority: AuthorityFile;
 
-  private constructor(folder: string, authority: AuthorityFile, suites: SuiteRegistry) {
+  private constructor(folder: string, authority: AuthorityFile) {
     this.#folder = folder;
     this.#authority = authority;
-    this.suites = suites;
   }
 
   static async build(suiteNames: readonly string[] = ["kp-abe", "cp-abe"]): Promise<House> {
     const folder = await mkdtemp(join(tmpdir(), "isthmus-house-"));
-    const suites = createSuiteRegistry(builtInSuites(await loadMclGroup()));
     const options = {
       suites,
       crypto: nodeCrypto,
@@ -46,7 +47,7 @@ export class House implements AsyncDisposable {
       logCost: QUICK,
     };
     const path = join(folder, "authority.smqtt");
-    return new House(folder, await AuthorityFile.create(path, PASSPHRASE, "house", suiteNames, options), suites);
+    return new House(folder, await AuthorityFile.create(path, PASSPHRASE, "house", suiteNames, options));
   }
 
   get authority(): AuthorityFile {

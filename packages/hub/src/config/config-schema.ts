@@ -9,6 +9,7 @@ import { listenersSection } from "./sections/listeners.js";
 import { logSection } from "./sections/log.js";
 import { metricsSection } from "./sections/metrics.js";
 import { mirrorSection } from "./sections/mirror.js";
+import { smqttSection } from "./sections/smqtt.js";
 import { storeSection } from "./sections/store.js";
 import { sysSection } from "./sections/sys.js";
 
@@ -36,6 +37,7 @@ export const configSchema = z.strictObject({
     .describe("topics of devices that register over CoAP; false: none"),
   history: historySection.optional().describe("messages kept to be read later; default: none"),
   metrics: metricsSection.prefault({}).describe("`/metrics` of the HTTP door, for Prometheus"),
+  smqtt: smqttSection.optional().describe("Secure MQTT beyond carrying it; default: nothing"),
   sys: sysSection.prefault({}).describe("status topics below `$SYS/broker/`"),
   log: logSection.prefault({}).describe("the log, on standard error"),
 });
