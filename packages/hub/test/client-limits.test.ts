@@ -71,7 +71,7 @@ test("a user has as many connections as they may, and can come back for a sessio
     ["anna", "3"],
     ["ben", "4"],
     ["anna", "1"],
-  ]) {
+  ] as const) {
     codes.push((await (await hub.open()).connect({ username, clientId, password: encodeUtf8("x") })).reasonCode);
   }
   expect(codes).toEqual([0, 0, 0x97, 0, 0]);
