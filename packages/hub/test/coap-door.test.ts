@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   type CoapClient,
-  createClient,
   type CoapResponse,
+  createClient,
   type Method,
+  type ObserveOptions,
   Option,
   type RequestOptions,
 } from "@isthmus/coap";

@@ -30,7 +30,7 @@ import { toCoapError } from "./coap-refusal.js";
 import { formatOf } from "./message-representation.js";
 import type { ObserverContext } from "./observer-context.js";
 import { TopicHandler } from "./topic-handler.js";
-import { TurnEnd } from "./turn-end.js";
+import { TurnEnd } from "../requests/turn-end.js";
 
 /** Where the topics are. */
 export const TOPICS_PATH = "/t";

@@ -4,7 +4,7 @@ import type { Message, Receiver } from "@isthmus/exchange";
 import type { Identity } from "../../access/access.js";
 import { noLongerAllowed, packResponse } from "./message-representation.js";
 import type { ObserverContext } from "./observer-context.js";
-import type { Notifiable } from "./turn-end.js";
+import type { Notifiable } from "../requests/turn-end.js";
 
 /** A notification holds as many messages as go in one datagram, but one at least. */
 const PACK_BYTES = 900;

@@ -16,7 +16,7 @@ import type { Identity } from "../../access/access.js";
 import { asRequestRefusal } from "../requests/request-refusal.js";
 import { noLongerAllowed, messageResponse } from "./message-representation.js";
 import type { ObserverContext } from "./observer-context.js";
-import type { Notifiable } from "./turn-end.js";
+import type { Notifiable } from "../requests/turn-end.js";
 
 /** What is told of a topic without a last value: the observer stays, and hears of the next. */
 export const NO_VALUE: Response = { code: Code.CONTENT, options: Options.NONE, payload: NO_BYTES };

@@ -2,7 +2,7 @@ import type { Instant } from "@isthmus/machine";
 import type { HubContext } from "../../hub-context.js";
 import type { TopicSpace } from "../requests/topic-space.js";
 import type { CoapDoorOptions } from "./coap-options.js";
-import type { TurnEnd } from "./turn-end.js";
+import type { TurnEnd } from "../requests/turn-end.js";
 
 /** What those who tell observers share. */
 export interface ObserverContext {

@@ -20,7 +20,7 @@ import type { Publisher } from "../../publisher.js";
 import type { Caller } from "../requests/caller.js";
 import { checkArgumentNames, parseFlag, parsePublishArguments } from "../requests/publish-arguments.js";
 import { RequestRefusedError } from "../requests/request-refusal.js";
-import type { TopicTarget } from "../requests/topic-space.js";
+import { nameOf, type TopicTarget } from "../requests/topic-space.js";
 import { identifyPeer } from "./coap-caller.js";
 import { toCoapError } from "./coap-refusal.js";
 import { FilterObserver } from "./filter-observer.js";
@@ -224,12 +224,6 @@ function validated({ options }: ServerRequest, response: Response): Response {
 
 function namesOf({ query }: ServerRequest): string[] {
   return [...query].map(([name]) => name);
-}
-
-/** The topic that is written to. @throws RequestRefusedError malformed for a filter. */
-function nameOf(target: TopicTarget): string {
-  if (target.type === "topic") return target.name;
-  throw new RequestRefusedError("malformed", `${target.filter} is a filter: it can be read and observed`);
 }
 
 /** Seconds that Max-Age gives the message. */

@@ -109,3 +109,9 @@ export class TopicSpace {
     return access.mayStay(identity) === undefined && access.maySubscribe(identity, filter);
   }
 }
+
+/** The topic that is written to. @throws RequestRefusedError malformed for a filter. */
+export function nameOf(target: TopicTarget): string {
+  if (target.type === "topic") return target.name;
+  throw new RequestRefusedError("malformed", `${target.filter} is a filter: it can be read and observed`);
+}

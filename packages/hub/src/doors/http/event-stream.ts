@@ -1,0 +1,66 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { EventDoor, StreamRequest } from "./event-door.js";
+import type { EventSink, StreamNotice } from "./event-reader.js";
+import type { HttpDoorOptions } from "./http-options.js";
+
+/**
+ * Answers with an event stream (HTML, 9.2 Server-sent events): a message an event, in JSON; `id` for Last-Event-ID.
+ *
+ * @throws RequestRefusedError when there is to be no stream.
+ */
+export function respondWithEvents(
+  events: EventDoor,
+  request: StreamRequest,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  options: HttpDoorOptions,
+): void {
+  events.check(request);
+  response.writeHead(200, {
+    "content-type": "text/event-stream",
+    "cache-control": "no-store",
+    // For proxies that would gather events before they pass them on.
+    "x-accel-buffering": "no",
+  });
+  response.flushHeaders();
+  const stream = events.open(request, new ServerSentEvents(response, options.maxStreamBufferBytes));
+  // A comment: what is between the two does not take the connection for dead, and who is gone is noticed.
+  const keepAlive = setInterval(() => response.write(":\n\n"), options.streamKeepAliveMs);
+  response.on("drain", () => stream.reader.pump());
+  response.on("close", () => {
+    clearInterval(keepAlive);
+    stream.close();
+  });
+  incoming.resume();
+}
+
+class ServerSentEvents implements EventSink {
+  readonly #response: ServerResponse;
+  readonly #maxBufferBytes: number;
+
+  constructor(response: ServerResponse, maxBufferBytes: number) {
+    this.#response = response;
+    this.#maxBufferBytes = maxBufferBytes;
+  }
+
+  get isRoomy(): boolean {
+    return this.#response.writableLength < this.#maxBufferBytes && !this.#response.writableEnded;
+  }
+
+  sendMessage(json: string, id: string | undefined): void {
+    // JSON has no line break of its own: one line of data is enough.
+    this.#response.write(id === undefined ? `data: ${json}\n\n` : `id: ${id}\ndata: ${json}\n\n`);
+  }
+
+  sendPosition(id: string): void {
+    this.#response.write(`id: ${id}\n\n`);
+  }
+
+  sendNotice(name: StreamNotice, detail: Readonly<Record<string, unknown>>): void {
+    this.#response.write(`event: ${name}\ndata: ${JSON.stringify(detail)}\n\n`);
+  }
+
+  end(): void {
+    this.#response.end();
+  }
+}
