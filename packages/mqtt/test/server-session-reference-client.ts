@@ -63,6 +63,11 @@ export class ReferenceClient implements FrameSink {
     return this.#outgoing.length;
   }
 
+  /** What they say. */
+  get outgoingTexts(): ReadonlySet<string> {
+    return new Set(this.#outgoing.map(({ text }) => text));
+  }
+
   /** A connection opens. */
   connect(isFirst: boolean): void {
     this.#framer = new Framer();

@@ -37,7 +37,7 @@ function casesWithSeeds(...seeds: number[]): typeof STORE_CASES {
 describe("a store in a directory", () => {
   test.each(casesWithSeeds(1))("sync: $title", ({ run }) => run(() => open(directories.fresh(), {})));
 
-  test.each(casesWithSeeds(2))("interval: $title", ({ run }) =>
+  test.each(casesWithSeeds())("interval: $title", ({ run }) =>
     run(() => open(directories.fresh(), { durability: "interval" })),
   );
 
@@ -47,7 +47,7 @@ describe("a store in a directory", () => {
   );
 
   // The journal is carried over into the tables again and again.
-  test.each(casesWithSeeds(3))("a journal that is soon full: $title", ({ run }) =>
+  test.each(casesWithSeeds(2))("a journal that is soon full: $title", ({ run }) =>
     run(() => open(directories.fresh(), { journalBytes: 2048 })),
   );
 });
