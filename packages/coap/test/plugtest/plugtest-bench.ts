@@ -180,11 +180,11 @@ export class PlugtestBench {
 }
 
 /** A proxy that answers as if it were the server; it asks over the endpoint that it is given afterwards. */
-function reverseProxy(now: () => number): { handler: RequestHandler; connect(endpoint: DatagramEndpoint): void } {
+function reverseProxy(now: () => number): { handler: RequestHandler; connect: (endpoint: DatagramEndpoint) => void } {
   let front: RequestHandler | undefined;
   return {
     handler: { handleRequest: (at, request) => front?.handleRequest(at, request) },
-    connect(endpoint) {
+    connect: (endpoint) => {
       const connector = connectorOf({ scheme: "coap", endpoint, now, close: async () => {} });
       const relay = new Relay({ upstreams: [coapUpstream(connector)] });
       front = createReverseProxy({ relay, locate: below("/", `coap://${ADDRESS.server.address}`) });
