@@ -75,6 +75,7 @@ export class Hub {
   readonly #mqttDoor: MqttDoor;
   readonly #coapPart: CoapPart | undefined;
   readonly #proxyPart: ProxyPart | undefined;
+  readonly #panPart: PanPart | undefined;
   /** What runs beside the doors, in the order in which it is opened. */
   readonly #parts: HubPart[] = [];
   /** What the HTTP listener serves. */
@@ -146,7 +147,8 @@ export class Hub {
       this.#mounts.push(this.#proxyPart.mount);
     }
     if (options.pan !== undefined) {
-      this.#parts.push(new PanPart(this.#context, options.pan, () => this.#coapPart?.door));
+      this.#panPart = new PanPart(this.#context, options.pan, () => this.#coapPart?.door);
+      this.#parts.push(this.#panPart);
     }
     if (this.#coapPart !== undefined && options.mirror !== false) {
       const door = () => this.#coapPart?.door;
@@ -190,6 +192,12 @@ export class Hub {
   /** The CoAP door, over UDP and TCP; undefined when it is closed. */
   get coap(): OpenDoor | undefined {
     const url = this.#coapPart?.door?.url;
+    return url === undefined ? undefined : { url };
+  }
+
+  /** Where nodes of a network that the hub is the border router of come to, if they come by a socket. */
+  get pan(): OpenDoor | undefined {
+    const url = this.#panPart?.router?.url;
     return url === undefined ? undefined : { url };
   }
 

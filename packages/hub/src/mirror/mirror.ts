@@ -15,6 +15,7 @@ import {
 import { clockNow, type UdpTransport } from "@isthmus/coap/transport-node";
 import type { Identity } from "../access/access.js";
 import { CALLER_ARGUMENTS, identifyPeer } from "../doors/coap/coap-caller.js";
+import type { CoapRoute } from "../doors/coap/coap-door.js";
 import { toCoapError } from "../doors/coap/coap-refusal.js";
 import { TopicSpace } from "../doors/requests/topic-space.js";
 import type { HubContext, HubPart } from "../hub-context.js";
@@ -31,6 +32,7 @@ export interface MirrorDoor {
   readonly server: CoapServer;
   /** Its UDP socket, once it is open. */
   readonly udp: UdpTransport | undefined;
+  readonly routes: readonly CoapRoute[];
 }
 
 /**
@@ -76,7 +78,7 @@ export class Mirror implements HubPart, DirectoryListener {
     const hub = this.#hub;
     const mapping = this.#mapping;
     const { maxResources, maxValueBytes } = this.#options;
-    const connector = new DeviceConnector(this.#door.udp);
+    const connector = new DeviceConnector(this.#door.udp, this.#door.routes);
     const client = new CoapClient({ connector });
     this.#connector = connector;
     this.#client = client;

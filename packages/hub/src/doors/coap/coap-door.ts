@@ -16,6 +16,7 @@ import {
   clockNow,
   listenTcp,
   openWebSocketDoor,
+  type Transport,
   type UdpTransport,
   type WebSocketDoor,
 } from "@isthmus/coap/transport-node";
@@ -50,6 +51,12 @@ interface Closable {
   close(): Promise<void>;
 }
 
+/** A way to some hosts that is not this machine's network. */
+export interface CoapRoute {
+  readonly reaches: (host: string) => boolean;
+  readonly transport: Transport;
+}
+
 /**
  * The CoAP door: topics as resources, over UDP, TCP and WebSocket alike.
  *
@@ -64,6 +71,7 @@ export class CoapDoor {
   #webSocketDoor: WebSocketDoor | undefined;
   #url: string | undefined;
   #udp: UdpTransport | undefined;
+  readonly #routes: CoapRoute[] = [];
 
   constructor(init: CoapDoorInit) {
     this.#init = init;
@@ -87,6 +95,21 @@ export class CoapDoor {
   /** Its UDP socket, for those parts of the hub that ask devices; undefined while it is closed. */
   get udp(): UdpTransport | undefined {
     return this.#udp;
+  }
+
+  /** Ways to hosts that this machine's network does not reach: those who ask devices look there first. */
+  get routes(): readonly CoapRoute[] {
+    return this.#routes;
+  }
+
+  /** Adds the way to a network of its own. */
+  addRoute(route: CoapRoute): void {
+    this.#routes.push(route);
+  }
+
+  /** What an endpoint for datagrams is told that belongs to this door. */
+  get datagramOptions() {
+    return this.#commonOptions();
   }
 
   /** Opens UDP and TCP on the same port. @throws ListenError */

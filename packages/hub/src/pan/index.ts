@@ -1,0 +1,9 @@
+export { CoapNode, type CoapNodeOptions } from "./coap-node.js";
+export {
+  type OpenPan,
+  PAN_DEFAULTS,
+  type PanDriver,
+  type PanOptions,
+  type RealTimeOptions,
+  type ZepOptions,
+} from "./pan-options.js";
