@@ -69,6 +69,7 @@ export const command = commandGroup(
   {
     check: { summary: "check a configuration: each error with line and hint", load: async () => ({ command: check }) },
     show: { summary: "show what is configured, secrets masked", load: async () => ({ command: show }) },
+    import: { summary: "make a configuration of a mosquitto.conf", load: () => import("./config-import.js") },
     schema: { summary: "print the JSON schema, for editors", load: async () => ({ command: schema }) },
   },
 );
