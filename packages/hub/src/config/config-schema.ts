@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { JsonSchema } from "./json-schema.js";
 import { accessSection } from "./sections/access.js";
+import { adminSection } from "./sections/admin.js";
 import { announcementsSection } from "./sections/announcements.js";
 import { coapSection } from "./sections/coap.js";
 import { historySection } from "./sections/history.js";
@@ -9,6 +10,7 @@ import { listenersSection } from "./sections/listeners.js";
 import { logSection } from "./sections/log.js";
 import { metricsSection } from "./sections/metrics.js";
 import { mirrorSection } from "./sections/mirror.js";
+import { proxySection } from "./sections/proxy.js";
 import { smqttSection } from "./sections/smqtt.js";
 import { storeSection } from "./sections/store.js";
 import { sysSection } from "./sections/sys.js";
@@ -35,9 +37,14 @@ export const configSchema = z.strictObject({
     .union([z.literal(false), mirrorSection])
     .prefault({})
     .describe("topics of devices that register over CoAP; false: none"),
+  proxy: proxySection.prefault({}).describe("what can be reached through the hub, from HTTP to CoAP and back"),
   history: historySection.optional().describe("messages kept to be read later; default: none"),
   metrics: metricsSection.prefault({}).describe("`/metrics` of the HTTP door, for Prometheus"),
   smqtt: smqttSection.optional().describe("Secure MQTT beyond carrying it; default: nothing"),
+  admin: z
+    .union([z.literal(false), adminSection])
+    .prefault({})
+    .describe("management API at `/api` of the HTTP door; false: none"),
   sys: sysSection.prefault({}).describe("status topics below `$SYS/broker/`"),
   log: logSection.prefault({}).describe("the log, on standard error"),
 });

@@ -161,6 +161,7 @@ export function remarkOn({ name, value, place }: Directive, reason: string): Rem
 }
 
 function reasonFor(name: string): string {
+  if (isOfBridge(name)) return "of a bridge, and no connection stands before it";
   if (/^(auth|plugin)_opt_/.test(name)) return "an option of a plugin";
   return "not a directive of mosquitto.conf that is known";
 }
