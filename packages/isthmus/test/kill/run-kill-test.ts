@@ -156,8 +156,9 @@ class KillTest {
     for (const { client } of this.#subscribers) {
       const counts = new Map<string, number>();
       for (const { text } of client.delivered) counts.set(text, (counts.get(text) ?? 0) + 1);
-      result.deliveries += counts.size;
-      for (const text of acknowledged) if (!counts.has(text)) result.lost++;
+      const delivered = acknowledged.filter((text) => counts.has(text)).length;
+      result.deliveries += delivered;
+      result.lost += acknowledged.length - delivered;
       for (const [text, count] of counts) {
         if (text.includes(":2:")) result.duplicates += count - 1;
         else result.repeated += count - 1;
