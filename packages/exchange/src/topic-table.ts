@@ -6,11 +6,14 @@ export class Topic {
   readonly name: string;
   /** The UTF-8 bytes of the name, owned by the topic. */
   readonly bytes: Uint8Array;
+  /** Counts up from topic to topic: what somebody remembers of topics may be laid out by it. */
+  readonly number: number;
   /** The compiled route, current while its version is that of the subscription index. */
   route: Route | undefined;
 
-  constructor(name: string, bytes: Uint8Array) {
+  constructor(name: string, bytes: Uint8Array, number = 0) {
     this.name = name;
+    this.number = number;
     this.bytes = bytes;
   }
 
@@ -40,6 +43,7 @@ const WAYS = 4;
 export class TopicTable {
   readonly #slots: (Topic | undefined)[];
   readonly #setMask: number;
+  #nextNumber = 0;
   readonly #parse: (bytes: Uint8Array, start: number, end: number) => string;
 
   /**
@@ -75,7 +79,7 @@ export class TopicTable {
       }
       return known;
     }
-    const topic = new Topic(this.#parse(bytes, start, end), bytes.slice(start, end));
+    const topic = new Topic(this.#parse(bytes, start, end), bytes.slice(start, end), this.#nextNumber++);
     if (topic.bytes.length <= LONGEST_REMEMBERED_BYTES) slots[Math.min(slot, last)] = topic;
     return topic;
   }

@@ -1,3 +1,5 @@
+import { encodeUtf8 } from "@isthmus/bytes";
+import { Topic } from "@isthmus/exchange";
 import fc from "fast-check";
 import { parseTopicFilter, parseTopicName, topicMatches } from "@isthmus/mqtt/topics";
 import { describe, expect, test } from "vitest";
@@ -7,7 +9,17 @@ import type { Identity } from "../src/access/access.js";
 
 const ANNA: Identity = { user: "anna", clientId: "phone" };
 
+/** With topics as texts. */
 function bind(rules: readonly AccessRule[], identity: Identity = ANNA) {
+  const bound = bindTopics(rules, identity);
+  return {
+    mayRead: (topic: string) => bound.mayRead(topic),
+    mayWrite: (topic: string) => bound.mayWrite(new Topic(topic, encodeUtf8(topic))),
+    maySubscribe: (filter: string) => bound.maySubscribe(filter),
+  };
+}
+
+function bindTopics(rules: readonly AccessRule[], identity: Identity) {
   const bound = new RuleSet(rules, [{ name: "operators", users: ["anna"] }]).bind(identity);
   if (bound === undefined) throw new Error("there are no rules");
   return bound;
@@ -150,6 +162,19 @@ test.each([
   // Rules come from files as well, where no compiler has seen them.
   expect(() => new RuleSet([rule as AccessRule])).toThrow(AccessRuleError);
   expect(() => new RuleSet([rule as AccessRule])).toThrow(problem);
+});
+
+test("verdicts are remembered by topic, of as many as there are, and none is another's", () => {
+  const bound = bindTopics([{ allow: "write", topics: ["even/#"] }], ANNA);
+  const topics = Array.from({ length: 3000 }, (_, number) => {
+    const name = `${number % 2 === 0 ? "even" : "odd"}/${number}`;
+    return new Topic(name, encodeUtf8(name), number % 1500);
+  });
+  for (let round = 0; round < 3; round++) {
+    for (const [number, topic] of topics.entries()) {
+      if (bound.mayWrite(topic) !== (number % 2 === 0)) expect.fail(`${topic.name} in round ${round}`);
+    }
+  }
 });
 
 describe("any rules decide as a naive reading of each of them does", () => {

@@ -8,6 +8,7 @@ import {
   type Access,
   type AuthenticationExchange,
   type Credentials,
+  HUB_SOURCE,
   type Identity,
   isOwnTopic,
   type Refusal,
@@ -118,7 +119,7 @@ export class AccessControl implements Access {
   }
 
   mayPublish(identity: Identity, topic: Topic): boolean {
-    return !isOwnTopic(topic.name) && (this.#rulesOf(identity)?.mayWrite(topic.name) ?? true);
+    return !isOwnTopic(topic.name) && (this.#rulesOf(identity)?.mayWrite(topic) ?? true);
   }
 
   maySubscribe(identity: Identity, filter: string): boolean {
@@ -130,7 +131,7 @@ export class AccessControl implements Access {
   }
 
   mayStay(identity: Identity): Refusal | undefined {
-    return this.#policyOf(identity.listener).mayStay(identity);
+    return identity.source === HUB_SOURCE ? undefined : this.#policyOf(identity.listener).mayStay(identity);
   }
 
   isAdministrator(identity: Identity): boolean {

@@ -142,6 +142,9 @@ export class AnonymousAccess implements Access {
   }
 }
 
+/** {@link Identity.source} of parts of the hub itself. */
+export const HUB_SOURCE = "hub";
+
 /** The group whose members may use the management API. */
 export const ADMINISTRATORS = "admin";
 

@@ -1,3 +1,4 @@
+import type { Topic } from "@isthmus/exchange";
 import type { Identity } from "../access.js";
 import {
   type AccessRule,
@@ -13,6 +14,7 @@ import {
   WRITE,
 } from "./access-rule.js";
 import { type RuleSubject, RuleTree } from "./rule-tree.js";
+import { VerdictCache } from "./verdict-cache.js";
 
 /** Users who share rules. */
 export interface Group {
@@ -69,6 +71,7 @@ export class RuleSet {
 export class BoundRules {
   readonly #trees: readonly RuleTree[];
   readonly #subject: RuleSubject;
+  #verdicts: VerdictCache | undefined;
 
   constructor(trees: readonly RuleTree[], subject: RuleSubject) {
     this.#trees = trees;
@@ -79,8 +82,14 @@ export class BoundRules {
     return allows(this.#maskOf(topic), READ);
   }
 
-  mayWrite(topic: string): boolean {
-    return allows(this.#maskOf(topic), WRITE);
+  /** Remembered for the topics that were asked for lately: this is asked for each message of another topic. */
+  mayWrite(topic: Topic): boolean {
+    this.#verdicts ??= new VerdictCache();
+    const known = this.#verdicts.get(topic);
+    if (known !== undefined) return known;
+    const verdict = allows(this.#maskOf(topic.name), WRITE);
+    this.#verdicts.set(topic, verdict);
+    return verdict;
   }
 
   /** Something of it may be read, and no rule denies it as a whole. */
