@@ -14,6 +14,8 @@ await build({
     cli: path.join(packageDir, "dist", "cli.js"),
     // A program of its own, which the store starts and looks for beside itself.
     "tables-process": path.join(ROOT, "packages", "store-lmdb", "dist", "tables-process.js"),
+    // A thread's own file, likewise.
+    "suite-worker": path.join(ROOT, "packages", "smqtt", "dist", "node", "suite-worker.js"),
   },
   outdir: path.join(packageDir, "dist", "bundle"),
   bundle: true,

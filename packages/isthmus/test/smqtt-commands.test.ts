@@ -45,8 +45,8 @@ async function failed(run: PromiseLike<RunResult>): Promise<string> {
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "isthmus-smqtt-"));
-  process.env["ISTHMUS_SMQTT_PASSPHRASE"] = "device";
-  process.env["ISTHMUS_SMQTT_AUTHORITY_PASSPHRASE"] = "owner";
+  process.env["SMQTT_PASSPHRASE"] = "device";
+  process.env["SMQTT_AUTHORITY_PASSPHRASE"] = "owner";
   await done(smqtt("setup", ours("--name", "hospital", "--suites", "psk,hpke")));
 });
 afterAll(() => rm(folder, { recursive: true }));
@@ -146,12 +146,12 @@ describe("passphrases", () => {
   });
 
   it("are asked for at a terminal, twice for a new file, and never shown; elsewhere a hint says how", async () => {
-    const { ISTHMUS_SMQTT_AUTHORITY_PASSPHRASE: kept } = process.env;
-    delete process.env["ISTHMUS_SMQTT_AUTHORITY_PASSPHRASE"];
+    const { SMQTT_AUTHORITY_PASSPHRASE: kept } = process.env;
+    delete process.env["SMQTT_AUTHORITY_PASSPHRASE"];
     try {
       const file = ["--authority", path("typed.smqtt")];
       const piped = await failed(smqtt("setup", file));
-      expect(piped).toContain("--authority-passphrase-file FILE, or ISTHMUS_SMQTT_AUTHORITY_PASSPHRASE");
+      expect(piped).toContain("--authority-passphrase-file FILE, or SMQTT_AUTHORITY_PASSPHRASE");
       const unlike = await typed(["smqtt", "setup", ...file], ["secret", "sacred"]);
       expect(unlike).toMatchObject({ exitCode: 1 });
       expect(unlike.stderr).toContain("not the same");
@@ -160,7 +160,7 @@ describe("passphrases", () => {
       expect(alike.stdout + alike.stderr).not.toContain("secret");
       expect((await typed(["smqtt", "inspect", path("typed.smqtt")], ["secret"])).exitCode).toBe(0);
     } finally {
-      process.env["ISTHMUS_SMQTT_AUTHORITY_PASSPHRASE"] = kept;
+      process.env["SMQTT_AUTHORITY_PASSPHRASE"] = kept;
     }
   });
 });

@@ -49,7 +49,7 @@ export async function authorityPassphrase(
     what: authorityPath(values),
     flag: "--authority-passphrase-file",
     file: values.authorityPassphraseFile,
-    variable: "ISTHMUS_SMQTT_AUTHORITY_PASSPHRASE",
+    variable: "SMQTT_AUTHORITY_PASSPHRASE",
   };
   return readPassphrase(source, terminal, isNew);
 }
@@ -124,7 +124,7 @@ async function devicePassphrase(
   terminal: Terminal,
   isNew: boolean,
 ): Promise<string> {
-  const source = { what, flag: "--passphrase-file", file: passphraseFile, variable: "ISTHMUS_SMQTT_PASSPHRASE" };
+  const source = { what, flag: "--passphrase-file", file: passphraseFile, variable: "SMQTT_PASSPHRASE" };
   return readPassphrase(source, terminal, isNew);
 }
 

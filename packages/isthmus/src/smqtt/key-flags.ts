@@ -4,21 +4,21 @@ import { type FlagTable, type FlagValues, integer, text, texts, toggle } from ".
 
 /** The file of a device. */
 export const DEVICE_FLAGS = {
-  keys: text("--keys", "FILE", "this device's key file (ISTHMUS_SMQTT_KEYS, or device.smqtt)"),
+  keys: text("--keys", "FILE", "this device's key file (SMQTT_KEYS, or device.smqtt)"),
   passphraseFile: text(
     "--passphrase-file",
     "FILE",
-    "its passphrase is the first line of FILE (else ISTHMUS_SMQTT_PASSPHRASE, else it is asked for)",
+    "its passphrase is the first line of FILE (else SMQTT_PASSPHRASE, else it is asked for)",
   ),
 } as const satisfies FlagTable;
 
 /** The file of the authority. */
 export const AUTHORITY_FLAGS = {
-  authority: text("--authority", "FILE", "the authority's file (ISTHMUS_SMQTT_AUTHORITY, or authority.smqtt)"),
+  authority: text("--authority", "FILE", "the authority's file (SMQTT_AUTHORITY, or authority.smqtt)"),
   authorityPassphraseFile: text(
     "--authority-passphrase-file",
     "FILE",
-    "its passphrase is the first line of FILE (else ISTHMUS_SMQTT_AUTHORITY_PASSPHRASE, else it is asked for)",
+    "its passphrase is the first line of FILE (else SMQTT_AUTHORITY_PASSPHRASE, else it is asked for)",
   ),
 } as const satisfies FlagTable;
 
@@ -64,9 +64,9 @@ function parseRole(given: string): string | readonly [string, number] {
 }
 
 export function authorityPath({ authority }: FlagValues<typeof AUTHORITY_FLAGS>): string {
-  return authority ?? process.env["ISTHMUS_SMQTT_AUTHORITY"] ?? "authority.smqtt";
+  return authority ?? process.env["SMQTT_AUTHORITY"] ?? "authority.smqtt";
 }
 
 export function devicePath({ keys }: FlagValues<typeof DEVICE_FLAGS>): string {
-  return keys ?? process.env["ISTHMUS_SMQTT_KEYS"] ?? "device.smqtt";
+  return keys ?? process.env["SMQTT_KEYS"] ?? "device.smqtt";
 }
