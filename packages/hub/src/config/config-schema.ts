@@ -10,6 +10,7 @@ import { listenersSection } from "./sections/listeners.js";
 import { logSection } from "./sections/log.js";
 import { metricsSection } from "./sections/metrics.js";
 import { mirrorSection } from "./sections/mirror.js";
+import { panSection } from "./sections/pan.js";
 import { proxySection } from "./sections/proxy.js";
 import { smqttSection } from "./sections/smqtt.js";
 import { storeSection } from "./sections/store.js";
@@ -37,6 +38,7 @@ export const configSchema = z.strictObject({
     .union([z.literal(false), mirrorSection])
     .prefault({})
     .describe("topics of devices that register over CoAP; false: none"),
+  pan: panSection.optional().describe("radio network that the hub is the border router of; default: none"),
   proxy: proxySection.prefault({}).describe("what can be reached through the hub, from HTTP to CoAP and back"),
   history: historySection.optional().describe("messages kept to be read later; default: none"),
   metrics: metricsSection.prefault({}).describe("`/metrics` of the HTTP door, for Prometheus"),

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { type ConfigPath, formatPath, valueAt } from "./config-path.js";
+import { describeAllowed } from "./describe-allowed.js";
 import { nearest } from "./did-you-mean.js";
 import { type JsonSchema, keysOf, schemasAt, variantsFor, variantsOf } from "./json-schema.js";
 
@@ -85,10 +86,14 @@ function explainValue(path: ConfigPath, value: unknown, schemas: readonly JsonSc
   const where = path.length === 0 ? "the configuration" : formatPath(path);
   const description = schemas.find((schema) => schema.description !== undefined)?.description;
   const about = description === undefined ? undefined : `${path.at(-1)}: ${description}`;
-  if (value === undefined) return { path, message: `${where} is missing: ${allowed(schemas)}`, hint: about };
+  if (value === undefined) return { path, message: `${where} is missing: ${describeAllowed(schemas)}`, hint: about };
   const isSecret = schemas.some(({ writeOnly }) => writeOnly);
   const found = isSecret ? "what stands there" : describeValue(value);
-  return { path, message: `${where}: ${found} is not ${allowed(schemas)}`, hint: hintFor(value, schemas) ?? about };
+  return {
+    path,
+    message: `${where}: ${found} is not ${describeAllowed(schemas)}`,
+    hint: hintFor(value, schemas) ?? about,
+  };
 }
 
 function hintFor(value: unknown, schemas: readonly JsonSchema[]): string | undefined {
@@ -110,36 +115,6 @@ function fittingSchemas(schema: JsonSchema, path: ConfigPath, tree: unknown): re
     schemas = variantsFor(schemas, valueAt(tree, path.slice(0, depth))).flatMap((each) => schemasAt(each, [step]));
   }
   return variantsFor(schemas, valueAt(tree, path));
-}
-
-function allowed(schemas: readonly JsonSchema[]): string {
-  const words = schemas.flatMap((schema) => schema.enum ?? (schema.const === undefined ? [] : [schema.const]));
-  const kinds = schemas.filter((schema) => schema.enum === undefined && schema.const === undefined).map(describeKind);
-  const list = words.length > 1 ? [`one of ${words.join(", ")}`] : words.map(String);
-  return [...new Set([...kinds, ...list])].join(" or ");
-}
-
-function describeKind(schema: JsonSchema): string {
-  switch (schema.type) {
-    case "integer":
-      return `a whole number${describeRange(schema)}`;
-    case "number":
-      return `a number${describeRange(schema)}`;
-    case "boolean":
-      return "true or false";
-    case "array":
-      return "a list";
-    case "object":
-      return "a mapping of settings";
-    default:
-      return schema.examples === undefined ? "a text" : `a text like ${schema.examples.join(" or ")}`;
-  }
-}
-
-function describeRange({ minimum, maximum }: JsonSchema): string {
-  if (minimum !== undefined && maximum !== undefined) return ` from ${minimum} to ${maximum}`;
-  if (minimum !== undefined) return ` of ${minimum} or more`;
-  return maximum === undefined ? "" : ` up to ${maximum}`;
 }
 
 const SHOWN_CHARACTERS = 60;

@@ -11,6 +11,7 @@ export function hubOptionsOf(config: Config): Omit<HubOptions, "store" | "log"> 
   const coap = listeners.find((listener) => listener.type === "coap");
   return {
     history: undefined,
+    pan: undefined,
     smqtt: undefined,
     ...options,
     listeners: listeners.filter((listener) => listener.type !== "coap"),
