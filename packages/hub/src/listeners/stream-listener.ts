@@ -124,8 +124,8 @@ async function createTlsAcceptor(
     handleRefusal(address, "certificate", problem);
     socket.destroy();
   });
-  server.on("tlsClientError", ({ message }, socket) => {
-    handleRefusal(findAddress(socket), "tls-handshake", message);
+  server.on("tlsClientError", (error, socket) => {
+    handleRefusal(findAddress(socket), "tls-handshake", explain(error));
     socket.destroy();
   });
   return {
@@ -147,4 +147,9 @@ async function createTlsAcceptor(
 function checkCertificate(socket: TLSSocket): string | undefined {
   if (socket.authorized || socket.getPeerX509Certificate() === undefined) return undefined;
   return `the client's certificate is not accepted: ${String(socket.authorizationError)}`;
+}
+
+/** OpenSSL's word for it, without the places of its source code. */
+function explain(error: Error): string {
+  return "reason" in error && typeof error.reason === "string" ? error.reason : error.message;
 }
