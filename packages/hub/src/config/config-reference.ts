@@ -64,12 +64,14 @@ function merge(rows: readonly Row[]): Row[] {
 }
 
 function rowOf(key: string, schema: JsonSchema, variants: readonly JsonSchema[], kind: string | undefined): Row {
-  const standard = schema.default === undefined || typeof schema.default === "object" ? "" : String(schema.default);
+  const standard = ["string", "number", "boolean"].includes(typeof schema.default)
+    ? `\`${String(schema.default)}\``
+    : "";
   return {
     key: `\`${key}\``,
     kinds: kind === undefined ? [] : [kind],
     allowed: describeAllowed(variants),
-    standard: standard === "" ? "" : `\`${standard}\``,
+    standard,
     description: schema.description ?? variants[0]?.description ?? "",
   };
 }

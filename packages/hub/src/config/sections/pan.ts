@@ -18,7 +18,9 @@ const context = z.strictObject({
 
 /** `pan`: a network of constrained nodes that the hub is the border router of. */
 export const panSection = z.strictObject({
-  link: z.strictObject({ zep: zep.describe("frames in ZEP over UDP, as RIOT's native nodes speak it") }),
+  link: z
+    .strictObject({ zep: zep.describe("frames in ZEP over UDP, as RIOT's native nodes speak it") })
+    .describe("how frames get to the radio"),
   prefix: z.string().default(PAN_DEFAULTS.prefix).describe("the /64 of the network"),
   pan_id: z.int().min(0).max(0xfffe).default(PAN_DEFAULTS.panId).describe("identifier of the network"),
   address: z.string().default(PAN_DEFAULTS.address).describe("the border router's extended address"),
