@@ -1,6 +1,6 @@
 import { decodeUtf8 } from "@isthmus/bytes";
 import type { FrameRun } from "./frame-run.js";
-import { decodeMessage, encodeMessage } from "./message-codec.js";
+import { decodeMessage, encodeMessage, SharedMemory } from "./message-codec.js";
 import { MessageLog } from "./message-log.js";
 import type { Message } from "./message.js";
 import { RetainedTable } from "./retained-table.js";
@@ -47,7 +47,8 @@ export class Exchange {
     this.store = options.store;
     if (this.store === undefined) return;
     this.log = new MessageLog(this.store);
-    for (const [, value] of this.store.range("retained", [])) this.retained.set(decodeMessage(value));
+    const memory = new SharedMemory();
+    for (const [, value] of this.store.range("retained", [])) this.retained.set(decodeMessage(value, memory));
   }
 
   /** Number of subscriptions. */
