@@ -1,6 +1,7 @@
 import type { ExchangeOptions, Store } from "@isthmus/exchange";
 import type { Logger } from "pino";
 import type { AccessOptions } from "./access/access-options.js";
+import type { BridgeOptions } from "./bridge/bridge-options.js";
 import type { AdminOptions } from "./admin/admin-mount.js";
 import type { PanOptions } from "./pan/pan-options.js";
 import type { ProxyOptions } from "./proxy/proxy-options.js";
@@ -59,6 +60,8 @@ export interface HubOptions {
   readonly metrics?: MetricsOptions | undefined;
   /** The management API below `/api` of the HTTP doors; false: none. See {@link AdminOptions}. */
   readonly admin?: AdminOptions | false | undefined;
+  /** Bridges to other brokers, see {@link BridgeOptions}. */
+  readonly bridges?: readonly BridgeOptions[] | undefined;
   /** Functions that the hub asks and tells, see {@link Hooks}. */
   readonly hooks?: (Hooks & HookOptions) | undefined;
   /** Secure MQTT beyond carrying it, see {@link SmqttOptions}. Default: nothing. */

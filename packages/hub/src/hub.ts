@@ -5,6 +5,7 @@ import { type Logger, pino } from "pino";
 import { AccessControl } from "./access/access-control.js";
 import type { AccessOptions, ListenerAccess } from "./access/access-options.js";
 import { AdminMount } from "./admin/admin-mount.js";
+import { BridgesPart } from "./bridge/bridges-part.js";
 import { Clock } from "./clock.js";
 import { CoapPart } from "./doors/coap/coap-part.js";
 import { TopicsMount } from "./doors/http/topics-mount.js";
@@ -166,6 +167,7 @@ export class Hub {
     const metricsMount = new MetricsMount(admin, options.metrics);
     this.#parts.push(metricsMount);
     this.#mounts.push(metricsMount);
+    this.#parts.push(new BridgesPart(admin, options.bridges ?? []));
     if (options.smqtt !== undefined) {
       const smqtt = new SmqttPart(this.#context, options.smqtt, gate);
       this.#parts.push(smqtt);

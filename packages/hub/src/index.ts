@@ -5,6 +5,8 @@ export type { AccessRule, Permission } from "./access/rules/access-rule.js";
 export { COAP_DEFAULTS, type CoapDoorOptions, type CoapListenOptions } from "./doors/coap/coap-options.js";
 export type { MqttAnnouncements } from "./doors/mqtt/announcements.js";
 export { HTTP_DEFAULTS, type HttpDoorOptions } from "./doors/http/http-options.js";
+export type { AdminOptions } from "./admin/admin-mount.js";
+export type { BridgeOptions, BridgeTopic } from "./bridge/bridge-options.js";
 export { MQTT_DEFAULTS, type MqttDoorOptions } from "./doors/mqtt/mqtt-options.js";
 export type { Awaitable, Departure, HookClient, HookOptions, Hooks, Replacement } from "./hooks/hooks.js";
 export type { HubOptions, Limits } from "./hub-options.js";

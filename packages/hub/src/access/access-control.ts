@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Topic } from "@isthmus/exchange";
 import { ReasonCode } from "@isthmus/mqtt/codec";
+import { SCRAM_SHA_256 } from "@isthmus/mqtt/scram";
 import { hostOf } from "../listeners/peer.js";
-import { SCRAM_SHA_256, ScramExchange } from "./scram-exchange.js";
+import { ScramExchange } from "./scram-exchange.js";
 import { delay, SignInDelay, type SignInDelayOptions, TRIED_TOO_OFTEN } from "./sign-in-delay.js";
 import {
   type Access,

@@ -1,6 +1,6 @@
 import type { Topic } from "@isthmus/exchange";
 import type { Access, AuthenticationExchange, Credentials, Identity, Refusal, Verdict } from "../access/access.js";
-import { isOwnTopic } from "../access/access.js";
+import { HUB_SOURCE, isOwnTopic } from "../access/access.js";
 import type { HookRunner } from "./hook-runner.js";
 
 /** Asks the hooks first, and the settings where they say nothing. */
@@ -39,11 +39,13 @@ export class HookedAccess implements Access {
   mayPublish(identity: Identity, topic: Topic): boolean {
     // Not even a hook can write what is the hub's own.
     if (isOwnTopic(topic.name)) return false;
-    return this.#runner.authorizePublish(identity, topic.name) ?? this.#access.mayPublish(identity, topic);
+    const verdict = identity.source === HUB_SOURCE ? undefined : this.#runner.authorizePublish(identity, topic.name);
+    return verdict ?? this.#access.mayPublish(identity, topic);
   }
 
   maySubscribe(identity: Identity, filter: string): boolean {
-    return this.#runner.authorizeSubscribe(identity, filter) ?? this.#access.maySubscribe(identity, filter);
+    const verdict = identity.source === HUB_SOURCE ? undefined : this.#runner.authorizeSubscribe(identity, filter);
+    return verdict ?? this.#access.maySubscribe(identity, filter);
   }
 
   mayRead(identity: Identity, topic: string): boolean {

@@ -7,6 +7,9 @@ import type { MqttConnection } from "./mqtt-connection.js";
 import type { MqttDoor } from "./mqtt-door.js";
 import type { SessionRegistry } from "./session-registry.js";
 
+/** What client identifiers of parts of the hub begin with. */
+const OWN_PREFIX = "$isthmus/";
+
 /** Who is let in by the MQTT door: from a CONNECT to its CONNACK. */
 export class Admission {
   readonly #door: MqttDoor;
@@ -22,6 +25,11 @@ export class Admission {
     const farewell = farewellOnConnect(this.#door.announcements);
     if (farewell !== undefined) {
       connection.refuse(farewell.reasonCode, farewell.message, farewell.properties);
+      return;
+    }
+    const { ownIdentity } = connection;
+    if (ownIdentity !== undefined) {
+      this.#decide(connection, packet, ownIdentity);
       return;
     }
     const refusal = this.#checkClientId(packet);
@@ -117,6 +125,7 @@ export class Admission {
       // [MQTT-3.1.3-8] of MQTT 3.1.1
       return { reasonCode, reason: "a persistent session needs a client identifier" };
     }
+    if (clientId.startsWith(OWN_PREFIX)) return { reasonCode, reason: `${OWN_PREFIX} is for the hub itself` };
     const size = utf8Length(clientId);
     if (size <= maxClientIdBytes) return undefined;
     return { reasonCode, reason: `client identifier of ${size} bytes exceeds ${maxClientIdBytes}` };

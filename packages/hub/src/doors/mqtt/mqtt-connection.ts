@@ -68,6 +68,10 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   /** Kept for logs when the session has gone. */
   clientId: string | undefined;
   identity: Identity = { user: undefined };
+  /** Whether the client is a bridge of mosquitto's kind. */
+  isBridge = false;
+  /** Who it is, where that need not be asked: a part of the hub itself. */
+  ownIdentity: Identity | undefined;
   /** Undefined where CONNECT has named no method. */
   authentication: EnhancedAuthentication | undefined;
   readonly #door: MqttDoor;
@@ -88,7 +92,6 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   /** True while the client waits for CONNACK. */
   #isUnwelcomed = false;
   #isGraceful = false;
-  /** The version of the rules that allowed it. */
   /** When the credentials cease to hold, on the monotonic clock. */
   #expiresAt = Number.POSITIVE_INFINITY;
   /** What the client publishes; made with the first PUBLISH. */
@@ -291,6 +294,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     const { options } = this.#door;
     this.session = session;
     this.clientId = session.clientId;
+    this.isBridge = packet.isBridge === true;
     this.#identify(identity);
     this.#receiveMaximum = packet.properties?.receiveMaximum ?? 65_535;
     // [MQTT-3.1.2-26] [MQTT-3.1.2-27]

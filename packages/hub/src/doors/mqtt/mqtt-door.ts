@@ -3,7 +3,7 @@ import type { Transport } from "@isthmus/mqtt";
 import { type ConnectPacket, type Properties, type PublishFrame, ReasonCode, reasonName } from "@isthmus/mqtt/codec";
 import { type ConnectionFailure, OutboxMemory } from "@isthmus/mqtt/session";
 import type { Logger } from "pino";
-import type { Access, ClientCertificate } from "../../access/access.js";
+import type { Access, ClientCertificate, Identity } from "../../access/access.js";
 import type { Clock } from "../../clock.js";
 import type { FlushScheduler } from "../../flush-scheduler.js";
 import type { HookRunner } from "../../hooks/hook-runner.js";
@@ -101,6 +101,19 @@ export class MqttDoor implements MqttDoorContext {
       return;
     }
     this.#connections.add(new MqttConnection(this, transport, listener, certificate, limits));
+    this.metrics.connectionsOpen = this.#connections.size;
+  }
+
+  /** Takes a connection of a part of the hub itself, whose identity is not asked for. */
+  openOwn(transport: Transport, identity: Identity): void {
+    if (this.#isClosed) {
+      transport.destroy();
+      return;
+    }
+    const connection = new MqttConnection(this, transport, "hub");
+    connection.ownIdentity = identity;
+    this.#connections.add(connection);
+    this.metrics.connectionsOpened++;
     this.metrics.connectionsOpen = this.#connections.size;
   }
 

@@ -60,7 +60,11 @@ export function subscribe(
     if (known === undefined && session.subscriptionByFilter.size >= door.options.maxSubscriptionsPerClient) {
       return refuse(request, ReasonCode.quotaExceeded);
     }
-    const { qos, noLocal, retainAsPublished } = request;
+    const { qos } = request;
+    // Before MQTT 5.0 a bridge can ask for neither, and needs both: that is what its bit of the protocol level says.
+    const isBridge = session.connection?.isBridge === true;
+    const noLocal = request.noLocal || (isBridge && parsed.shareName === undefined);
+    const retainAsPublished = request.retainAsPublished || isBridge;
     const subscription: Subscription = { receiver: session, ...parsed, qos, noLocal, retainAsPublished, identifier };
     session.subscriptionByFilter.set(request.topicFilter, subscription);
     door.exchange.subscribe(subscription);
