@@ -12,6 +12,9 @@ const PACKAGE_BY_PROGRAM = {
   tshark: "tshark",
   scapy3: "python3-scapy",
   curl: "curl",
+  "systemd-analyze": "systemd",
+  "systemd-notify": "systemd",
+  python3: "python3",
   // A library: from where the programs are.
   "../lib/python3/dist-packages/prometheus_client": "python3-prometheus-client",
 };
