@@ -49,7 +49,7 @@ export async function measure(
     const running = await server.start(scenario, signal);
     try {
       const fill = [`body=${scenario.initialBytes > 8 ? scenario.initialBytes : 0}`, "method=put", "sockets=1"];
-      if (server.isFilledByGenerator) await load(running.port, [...fill, "warmup=0", "seconds=0.1"], 0.1, signal);
+      if (server.isFilledByGenerator) await load(running.port, [...fill, "warmup=0", "seconds=0.5"], 0.5, signal);
       const { seconds, warmup } = timing;
       const given = [`warmup=${warmup}`, `seconds=${seconds}`, `server=${running.pid}`];
       return reportOf(scenario, await load(running.port, [...scenario.load, ...given], seconds + warmup, signal));

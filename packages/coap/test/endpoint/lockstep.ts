@@ -1,6 +1,7 @@
 import { SeededRandom } from "@isthmus/machine";
 import { expect } from "vitest";
 import { decodeDatagram, encodeDatagram } from "../../src/codec/index.js";
+import { MAX_EXTENDED_TOKEN_LENGTH } from "../../src/codec/token-length.js";
 import {
   type Address,
   DatagramEndpoint,
@@ -44,7 +45,8 @@ export class Lockstep {
   /** The endpoint sent what `line` says, and that to `to`. */
   expectSent(line: string, to: Address = far): void {
     const first = this.sent.shift();
-    const actual = first === undefined ? "nothing" : formatMessage(decodeDatagram(first.bytes));
+    const actual =
+      first === undefined ? "nothing" : formatMessage(decodeDatagram(first.bytes, MAX_EXTENDED_TOKEN_LENGTH));
     const bindings = new Map(this.#bindings);
     if (!matchLine(line, actual, bindings)) expect(actual).toBe(fillLine(line, this.#bindings));
     for (const [name, value] of bindings) this.#bindings.set(name, value);

@@ -335,6 +335,30 @@ describe("a token of the application's choice", () => {
   });
 });
 
+describe("extended tokens (RFC 8974)", () => {
+  test.each([9, 13, 268, 269, 1_000])("2.1: a token of %i bytes is returned where it is allowed", (length) => {
+    const token = "ab".repeat(length);
+    const ladder = new Lockstep({
+      handler: answering(() => ({ code: Code.CONTENT })),
+      limits: { maxTokenLength: 1_000 },
+    });
+    ladder.receive(`CON 0001 GET #${token} /temperature`);
+    ladder.expectSent(`ACK 0001 2.05 #${token}`);
+    ladder.receive(`CON 0002 GET #${"cd".repeat(1_001)} /temperature`);
+    ladder.expectSent("RST 0002");
+  });
+
+  test("a client's request may have one, and its response is told by it", () => {
+    const ladder = new Lockstep({ limits: { maxTokenLength: 300 } });
+    const outcome = new Outcome();
+    const token = new Uint8Array(300).fill(7);
+    ladder.endpoint.request(ladder.now, far, { code: Code.GET, token }, outcome);
+    ladder.expectSent(`CON $m GET #${"07".repeat(300)}`);
+    ladder.receive(`ACK $m 2.05 #${"07".repeat(300)} "x"`);
+    expect(outcome.texts).toEqual(["x"]);
+  });
+});
+
 describe("a tap", () => {
   test("sees the bytes of each message, both ways", () => {
     const seen: string[] = [];
