@@ -158,6 +158,9 @@ describe("a device that registers", () => {
     for (const text of ["on", "half", "full"]) await publisher.publish("devices/pump/relay", text, { qos: 1 });
     resolve();
     await hub.waitFor("devices/pump/relay", "full");
+    await using reader = createClient();
+    // The proxy does not go on to tell what was before.
+    await vi.waitFor(async () => expect((await reader.request(`${hub.url}/pump/relay`)).text()).toBe("full"));
     expect(device.written).toEqual(["on", "full"]);
   });
 

@@ -62,5 +62,12 @@ function overview(): string {
 function processTerminal(): Terminal {
   const controller = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort());
+  // Who read what is printed has gone, as `head` does: there is nothing left to do, and nobody to tell.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+      controller.abort();
+    });
+  }
   return { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, signal: controller.signal };
 }

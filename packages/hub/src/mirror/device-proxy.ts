@@ -10,6 +10,7 @@ import {
   isSafeMethod,
   Media,
   Option,
+  parseProxyTarget,
   Relay,
   type RequestHandler,
   ServerRequest,
@@ -53,6 +54,11 @@ export class DeviceProxy implements RequestHandler {
 
   handleRequest(_now: Instant, incoming: IncomingRequest): void {
     this.#relayAllowed(incoming).catch((error: unknown) => respondError(this.#init.hub, incoming, error));
+  }
+
+  /** What is stored of the resource at `uri` is out of date. */
+  expire(uri: string): void {
+    this.#relay.cache.expire(parseProxyTarget(uri).uri);
   }
 
   close(): void {

@@ -82,7 +82,8 @@ export class Mirror implements HubPart, DirectoryListener {
     const client = new CoapClient({ connector });
     this.#connector = connector;
     this.#client = client;
-    this.#devices = { hub, publisher: new Publisher(hub, maxValueBytes), client, mapping, maxResources };
+    const handleChanged = (uri: string): void => this.#proxy?.expire(uri);
+    this.#devices = { hub, publisher: new Publisher(hub, maxValueBytes), client, mapping, maxResources, handleChanged };
     this.#proxy = new DeviceProxy({
       hub,
       connector,

@@ -18,6 +18,8 @@ export interface DeviceContext {
   readonly client: CoapClient;
   readonly mapping: TopicMapping;
   readonly maxResources: number;
+  /** A resource has changed: what is known of it elsewhere is out of date. */
+  readonly handleChanged: (uri: string) => void;
 }
 
 /** A resource of a device that is a topic. */
@@ -138,6 +140,7 @@ export class MirroredDevice implements Receiver {
           if (!response.ok) break;
           [waitMs] = RETRY_MS;
           resource.latest = response;
+          this.#context.handleChanged(resource.uri);
           await this.#publishState(resource, response);
         }
       } catch (error) {
@@ -171,7 +174,9 @@ export class MirroredDevice implements Receiver {
         ...(contentFormat !== undefined && { contentFormat }),
         signal: this.#ending.signal,
       });
-      return response.ok ? undefined : response.toString();
+      if (!response.ok) return response.toString();
+      this.#context.handleChanged(resource.uri);
+      return undefined;
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
