@@ -211,6 +211,7 @@ describe.skipIf(broker === undefined || subscriber === undefined)("isthmus smqtt
     const seen = /^[0-9a-f]{100,}$/m.exec((await onlooker).stdout)?.[0] ?? "";
     expect(Buffer.from(seen, "hex").toString("latin1")).not.toContain("rising");
     const shown = await done(smqtt("inspect", ["-"], seen));
+    expect(shown).toContain(`sealed message, ${seen.length / 2} bytes`);
     expect(shown).toMatch(/sealed message, \d+ bytes\n(.*\n)* +countersigned +yes/);
     cleaner.stop();
     const { stderr, stdout } = await cleaner;

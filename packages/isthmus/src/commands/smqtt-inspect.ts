@@ -42,8 +42,9 @@ async function describe(file: string, values: FlagValues<typeof FLAGS>, terminal
   const given = file === "-" ? await buffer(terminal.stdin) : readInput("inspect", file);
   const text = given.toString("latin1").trim();
   if (text.startsWith("smqtt:")) return describeInvitation(text);
-  const inspected = inspectBytes(isHex(text) ? fromHex(text) : new Uint8Array(given), file);
-  if (inspected.type !== "file") return describeInspected(inspected, given.length);
+  const bytes = isHex(text) ? fromHex(text) : new Uint8Array(given);
+  const inspected = inspectBytes(bytes, file);
+  if (inspected.type !== "file") return describeInspected(inspected, bytes.length);
   if (inspected.kind === "smqtt-device") {
     const keys = await DeviceKeys.open({ ...values, keys: file }, terminal);
     if (keys.file.membership === undefined) return `${file}: a device that awaits the authority's answer\n`;
