@@ -4,14 +4,17 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { run, say } from "./workspace.mjs";
 
-/** Program → the Debian package that brings it. */
+/** Program, or file by its path → the Debian package that brings it. */
 const PACKAGE_BY_PROGRAM = {
   mosquitto: "mosquitto",
   mosquitto_pub: "mosquitto-clients",
   "coap-client-notls": "libcoap3-bin",
+  paho_c_pub: "paho.mqtt.c-examples",
+  "/usr/lib/python3/dist-packages/paho/mqtt/client.py": "python3-paho-mqtt",
   tshark: "tshark",
   scapy3: "python3-scapy",
   curl: "curl",
+  openssl: "openssl",
   "systemd-analyze": "systemd",
   "systemd-notify": "systemd",
   python3: "python3",
@@ -39,6 +42,7 @@ export function ensurePeers() {
 }
 
 function isInstalled(program) {
+  if (path.isAbsolute(program)) return existsSync(program);
   const places = `${process.env.PATH}:/usr/sbin:/sbin`.split(":");
   return places.some((place) => existsSync(path.join(place, program)));
 }
