@@ -211,6 +211,24 @@ describe("attribute-based suites", async () => {
     expect(cpMaster.parameters.length).toBe(576);
   });
 
+  it.each([
+    ["kp-abe", kpAbeSuite],
+    ["cp-abe", cpAbeSuite],
+  ] as const)("%s: setup and key issue multiply on the issuer, never where wraps are made", async (_name, make) => {
+    let isForbidden = false;
+    const guarded = new Proxy(mcl, {
+      get: (group, name, receiver) => {
+        if (isForbidden) throw new Error(`${String(name)} of a backend whose time depends on the secret`);
+        return Reflect.get(group, name, receiver);
+      },
+    });
+    const suite = make(guarded, () => noble);
+    isForbidden = true;
+    const enrolment = await suite.enrol(await suite.setup(random), grantOf(reads), random);
+    expect((await suite.rotate(enrolment.master, [], random)).generation).toBe(2);
+    expect(() => guarded.name).toThrow();
+  });
+
   it.each(["kp-abe", "cp-abe"])("%s keys expire with their hour", async (name) => {
     const [suite, master] = name === "kp-abe" ? [kp, kpMaster] : [cp, cpMaster];
     const validity = { from: NOW - 7200, until: NOW + 1800 }; // until 22:00
