@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { encodeUtf8 } from "@isthmus/bytes";
+import { MemoryStore } from "@isthmus/exchange";
 import type { ConnectPacket } from "@isthmus/mqtt/codec";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Access, Credentials, Verdict } from "../src/access/access.js";
@@ -178,6 +179,26 @@ describe("rules", () => {
     expect(await ben.settledTexts()).toEqual(["d"]);
     expect(hub.metrics.messagesDropped["not-authorized"]).toBe(1);
   });
+});
+
+test("after a restart, who comes for a session gets what the rules let them have of what has waited", async () => {
+  const rules: AccessRule[] = [
+    { user: "anna", allow: "readwrite", topics: ["house/#"] },
+    { user: "ben", allow: "read", topics: ["house/door"] },
+  ];
+  const lasting = { clientId: "tablet", cleanStart: false, properties: { sessionExpiryInterval: 100 } };
+  const store = new MemoryStore({ durability: "sync" });
+  const access = { sources: [{ type: "passwords", file }], rules } as const;
+  const before = await TcpHub.start({ access, store });
+  await (await before.connect({ ...ANNA, ...lasting })).subscribe("house/#", { qos: 1 });
+  await before.close();
+  hub = await TcpHub.start({ access, store: store.crash() });
+  const publisher = await hub.connect(ANNA);
+  // Nobody knows yet whom the session belongs to: it waits.
+  expect(await publisher.publish("house/secret", "s", { qos: 1 })).toBe(0);
+  await publisher.publish("house/door", "d", { qos: 1 });
+  const ben = await hub.connect({ ...BEN, ...lasting });
+  expect(await ben.settledTexts()).toEqual(["d"]);
 });
 
 describe("a reload", () => {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { encodeUtf8 } from "@isthmus/bytes";
+import fc from "fast-check";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { JwtSource, type JwtSourceOptions, type TokenKeyOptions } from "../src/access/sources/jwt-source.js";
 import { AccessError } from "../src/index.js";
@@ -164,6 +165,24 @@ describe("a token", () => {
   test("is not what a password is: another source is asked", async () => {
     for (const text of ["sesame", "a.b.c", "", "eyJ.x"]) expect(await identify(text)).toBeUndefined();
   });
+});
+
+test("a token with anything changed is refused, or says the same", async () => {
+  const whole = token({ ...CLAIMS, groups: ["g"] });
+  const source = await JwtSource.load({ type: "jwt", keys: KEYS });
+  vi.useFakeTimers({ now: NOW * 1000, toFake: ["Date"] });
+  const change = fc.tuple(fc.nat(whole.length - 1), fc.constantFrom(...Array.from("AZaz09-_.=+/ \u0000é")));
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), fc.nat(whole.length), (changes, cut) => {
+      const letters = Array.from(whole);
+      for (const [at, letter] of changes) letters[at] = letter;
+      for (const text of [letters.join(""), whole.slice(0, cut)]) {
+        const finding = source.identify({ door: "http", listener: "http", address: "a:1", token: text });
+        if (finding !== undefined && !("reasonCode" in finding)) expect(text).toBe(whole);
+      }
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 test.each([

@@ -1,13 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { ReasonCode } from "@isthmus/mqtt/codec";
-import { ScramError, ScramServer } from "@isthmus/mqtt/scram";
+import { SCRAM_SHA_256, ScramError, ScramServer } from "@isthmus/mqtt/scram";
 import { hostOf } from "../listeners/peer.js";
 import type { AuthenticationExchange, AuthenticationStep, Credentials, Identity } from "./access.js";
 import { WRONG_CREDENTIALS } from "./access-policy.js";
 import type { ScramUsers } from "./identity-source.js";
 import { delay, type SignInDelay, TRIED_TOO_OFTEN } from "./sign-in-delay.js";
-
-export const SCRAM_SHA_256 = "SCRAM-SHA-256";
 
 const NONCE_BYTES = 18;
 
@@ -16,7 +13,7 @@ export class ScramExchange implements AuthenticationExchange {
   readonly #users: ScramUsers;
   readonly #signInDelay: SignInDelay;
   readonly #credentials: Credentials;
-  readonly #server = new ScramServer(randomBytes(NONCE_BYTES).toString("base64"));
+  readonly #server = new ScramServer(newNonce());
   #user = "";
   /** Undefined until the first message has come, and for a user who is not known. */
   #identity: Identity | undefined;
@@ -77,4 +74,9 @@ export class ScramExchange implements AuthenticationExchange {
     this.#signInDelay.noteFailure(hostOf(this.#credentials.address), this.#user, performance.now());
     return { type: "failure", ...WRONG_CREDENTIALS };
   }
+}
+
+/** Without node:crypto, which takes three megabytes that a hub may have no other use for. */
+function newNonce(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(NONCE_BYTES))).toString("base64");
 }

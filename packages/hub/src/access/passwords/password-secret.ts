@@ -24,7 +24,7 @@ const SALT_BYTES = 16;
 const HASH_BYTES = 32;
 
 /** Each client that logs in by SCRAM does as many. */
-export const DEFAULT_SCRAM_ITERATIONS = 32_768;
+const DEFAULT_SCRAM_ITERATIONS = 32_768;
 
 /**
  * The secret of a new password, as scrypt hash in the PHC string format: `$scrypt$ln=15,r=8,p=1$salt$hash`.

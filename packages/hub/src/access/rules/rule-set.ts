@@ -137,5 +137,5 @@ function compileOwn(rules: readonly AccessRule[]): SubjectTrees {
 
 /** A name that could pass for something else in a topic or a filter is put in nowhere. */
 function usable(name: string | undefined): string | undefined {
-  return name === undefined || name === "" || /[+#/\0]/.test(name) ? undefined : name;
+  return name === undefined || name === "" || /^\$|[+#/\0]/.test(name) ? undefined : name;
 }
