@@ -21,9 +21,11 @@ export interface ExchangeOptions {
   readonly maxRetainedMessages?: number;
   /** Bytes of retained messages kept at the most: topics, payloads and properties. Default 256 MiB. */
   readonly maxRetainedBytes?: number;
+  /** What goes at these limits: the message that comes (`drop-newest`, the default), or those set longest ago. */
+  readonly retainedFullPolicy?: "drop-newest" | "drop-oldest";
   /** Whether the last value of a topic is not to be written to the store: it is old after a restart. Default: never. */
   readonly isVolatile?: (topic: string) => boolean;
-  /** Called with each message that the limits kept from being retained. */
+  /** Called with each message that the limits kept from being retained, or that had to go for one that came. */
   readonly onRetainedRefused?: (message: Message) => void;
 }
 
@@ -34,7 +36,7 @@ export interface ExchangeOptions {
  */
 export class Exchange {
   readonly topics: TopicTable;
-  readonly retained = new RetainedTable();
+  readonly retained: RetainedTable;
   /** The durable messages; undefined without a store. */
   readonly log: MessageLog | undefined;
   readonly store: Store | undefined;
@@ -45,10 +47,10 @@ export class Exchange {
     this.#options = { maxRetainedMessages: 1_000_000, maxRetainedBytes: 256 * 1024 * 1024, ...options };
     this.topics = new TopicTable(options.parseTopic ?? decodeUtf8, options.topicCacheSize);
     this.store = options.store;
+    this.retained = new RetainedTable(options.retainedFullPolicy === "drop-oldest");
     if (this.store === undefined) return;
     this.log = new MessageLog(this.store);
-    const memory = new SharedMemory();
-    for (const [, value] of this.store.range("retained", [])) this.retained.set(decodeMessage(value, memory));
+    this.#loadRetained(this.store);
   }
 
   /** Number of subscriptions. */
@@ -139,18 +141,42 @@ export class Exchange {
     return this.store?.commit();
   }
 
+  #loadRetained(store: Store): void {
+    const memory = new SharedMemory();
+    const mustSort = this.#options.retainedFullPolicy === "drop-oldest";
+    const unsorted: Message[] = [];
+    for (const [, value] of store.range("retained", [])) {
+      const message = decodeMessage(value, memory);
+      if (mustSort) unsorted.push(message);
+      else this.retained.set(message);
+    }
+    for (const message of unsorted.sort(byAge)) this.retained.set(message);
+  }
+
   #retain(message: Message): void {
     if (message.payloadBytes === 0) {
       this.clearRetained(message.topic);
       return;
     }
-    if (!this.#isRoomFor(message)) {
+    if (!this.#isRoomFor(message) && !this.#makeRoomFor(message)) {
       this.#options.onRetainedRefused?.(message);
       return;
     }
     this.retained.set(message.detach());
     if (this.#options.isVolatile?.(message.topic) === true) return;
     this.store?.put("retained", [message.topic], encodeMessage(message));
+  }
+
+  /** @returns false when there is no room even so, or the message that comes is the one to go. */
+  #makeRoomFor(message: Message): boolean {
+    if (message.sizeBytes > this.#options.maxRetainedBytes) return false;
+    for (let topic = this.retained.oldest; topic !== undefined; topic = this.retained.oldest) {
+      const dropped = this.retained.get(topic);
+      this.clearRetained(topic);
+      if (dropped !== undefined) this.#options.onRetainedRefused?.(dropped);
+      if (this.#isRoomFor(message)) return true;
+    }
+    return false;
   }
 
   #isRoomFor(message: Message): boolean {
@@ -167,4 +193,8 @@ export class Exchange {
 function deliverToMember(group: SharedGroup, message: Message): void {
   const member = group.pick(undefined, message.topic);
   member?.receiver.deliver(message, member);
+}
+
+function byAge(a: Message, b: Message): number {
+  return a.publishedAt - b.publishedAt;
 }

@@ -8,8 +8,20 @@ import type { Message } from "./message.js";
  */
 export class RetainedTable {
   readonly #root = new TopicNode();
+  /** Topics, the one that was set longest ago first; undefined unless somebody asks for that. */
+  readonly #order: Set<string> | undefined;
   #size = 0;
   #sizeBytes = 0;
+
+  /** @param isOrdered whether {@link oldest} is to be known, for some 40 bytes a message. */
+  constructor(isOrdered = false) {
+    this.#order = isOrdered ? new Set() : undefined;
+  }
+
+  /** The topic that was set longest ago; undefined when the table is empty or not ordered. */
+  get oldest(): string | undefined {
+    return this.#order?.values().next().value;
+  }
 
   /** Number of retained messages. */
   get size(): number {
@@ -37,6 +49,8 @@ export class RetainedTable {
     else this.#sizeBytes -= node.message.sizeBytes;
     this.#sizeBytes += message.sizeBytes;
     node.message = message;
+    this.#order?.delete(message.topic);
+    this.#order?.add(message.topic);
   }
 
   /** Removes and returns the message of `topic`. */
@@ -44,6 +58,7 @@ export class RetainedTable {
     const removed = removeBelow(this.#root, topic.split("/"), 0);
     if (removed === undefined) return undefined;
     this.#size--;
+    this.#order?.delete(topic);
     this.#sizeBytes -= removed.sizeBytes;
     return removed;
   }

@@ -1,7 +1,14 @@
 import { encodeUtf8 } from "@isthmus/bytes";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createMessage, type Message, RetainedTable } from "../src/index.js";
+import {
+  createMessage,
+  Exchange,
+  type ExchangeOptions,
+  MemoryStore,
+  type Message,
+  RetainedTable,
+} from "../src/index.js";
 import { FILTER, naiveMatches, TOPIC } from "./naive-exchange.js";
 
 function message(topic: string, text = topic): Message {
@@ -111,4 +118,57 @@ test("messages of topics beginning with $ stay out of wildcards on the first lev
   expect(topicsMatching(table, "+")).toEqual(["b"]);
   expect(topicsMatching(table, "$SYS/#")).toEqual(["$SYS", "$SYS/uptime"]);
   expect(topicsMatching(table, "$SYS/+")).toEqual(["$SYS/uptime"]);
+});
+
+describe("the limits of retained messages", () => {
+  const setUp = (options: ExchangeOptions, store = new MemoryStore({ durability: "sync" })) => {
+    const gone: string[] = [];
+    const exchange = new Exchange({ ...options, store, onRetainedRefused: ({ topic }) => gone.push(topic) });
+    let now = 0;
+    const retain = (topic: string, bytes = 1): void => {
+      const payload = new Uint8Array(bytes);
+      const message = createMessage({ topic, payload, retain: true, publishedAt: now++ });
+      exchange.publish(exchange.topics.internName(topic), message);
+    };
+    const kept = (): string[] => Array.from(exchange.retained.matching("#"), ({ topic }) => topic).sort();
+    return { exchange, store, gone, retain, kept };
+  };
+
+  test("what comes is not retained, unless it replaces something", () => {
+    const { gone, retain, kept } = setUp({ maxRetainedMessages: 2 });
+    for (const topic of ["a", "b", "c", "a"]) retain(topic);
+    expect([kept(), gone]).toEqual([["a", "b"], ["c"]]);
+  });
+
+  test("with drop-oldest those go that were set longest ago, from the store as well", () => {
+    const { store, gone, retain, kept } = setUp({ maxRetainedMessages: 2, retainedFullPolicy: "drop-oldest" });
+    for (const topic of ["a", "b", "a", "c"]) retain(topic);
+    expect([kept(), gone]).toEqual([["a", "c"], ["b"]]);
+    expect(Array.from(store.range("retained", []), ([[topic]]) => topic)).toEqual(["a", "c"]);
+  });
+
+  test("as many as a large one needs, and none for one that has no room at all", () => {
+    const { gone, retain, kept } = setUp({ maxRetainedBytes: 100, retainedFullPolicy: "drop-oldest" });
+    for (const topic of ["a", "b", "c"]) retain(topic, 30);
+    retain("d", 60);
+    expect([kept(), gone]).toEqual([
+      ["c", "d"],
+      ["a", "b"],
+    ]);
+    retain("e", 200);
+    expect([kept(), gone]).toEqual([
+      ["c", "d"],
+      ["a", "b", "e"],
+    ]);
+  });
+
+  test("the order outlives a restart", () => {
+    const options = { maxRetainedMessages: 3, retainedFullPolicy: "drop-oldest" } as const;
+    const before = setUp(options);
+    for (const topic of ["c", "b", "a"]) before.retain(topic);
+    void before.store.commit();
+    const after = setUp(options, before.store.crash());
+    after.retain("d");
+    expect([after.kept(), after.gone]).toEqual([["a", "b", "d"], ["c"]]);
+  });
 });

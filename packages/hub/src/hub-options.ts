@@ -19,7 +19,7 @@ import type { SysOptions } from "./sys/sys-topics.js";
 
 /** Every limit has a default: docs/limits.md tells what happens beyond. */
 export type Limits = Partial<MqttDoorOptions> &
-  Pick<ExchangeOptions, "maxRetainedMessages" | "maxRetainedBytes" | "topicCacheSize">;
+  Pick<ExchangeOptions, "maxRetainedMessages" | "maxRetainedBytes" | "retainedFullPolicy" | "topicCacheSize">;
 
 /** What {@link createHub} takes. A door without options stays closed; a hub without doors serves its own process. */
 export interface HubOptions {

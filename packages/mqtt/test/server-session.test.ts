@@ -298,6 +298,24 @@ describe("what waits", () => {
     expect(link.sent()).toEqual(["publish b 2 qos1", "publish c 3 qos1"]);
   });
 
+  test("drops what has waited for longest, if that is the policy: as much as is needed, and nothing in flight", () => {
+    const ladder = new SessionLadder({ maxQueuedBytes: 35, queueFullPolicy: "drop-oldest" });
+    ladder.offer(1, ...["a", "b", "c"].map((name) => testMessage(name, { payloadBytes: 10 })));
+    expect(ladder.takeHeard()).toEqual(["accepted a", "accepted b", "accepted c"]);
+    ladder.offer(1, testMessage("d", { payloadBytes: 20 }));
+    expect(ladder.takeHeard()).toEqual([
+      "dropped a queue-full",
+      "settled a",
+      "dropped b queue-full",
+      "settled b",
+      "accepted d",
+    ]);
+    // One that has no room at all takes nobody's place.
+    ladder.offer(1, testMessage("e", { payloadBytes: 40 }));
+    expect(ladder.takeHeard()).toEqual(["dropped e queue-full"]);
+    expect(ladder.attach().sent()).toEqual(["publish c 1 qos1", "publish d 2 qos1"]);
+  });
+
   test.each([
     ["messages", { maxQueuedMessages: 2 }],
     // A byte of each is the topic's.

@@ -13,6 +13,7 @@ export {
 } from "./server-connection.js";
 export {
   type DropReason,
+  type QueueFullPolicy,
   ServerSession,
   type ServerSessionOptions,
   type SessionLink,

@@ -47,11 +47,16 @@ export interface SessionObserver<M extends Publication> {
   handleInbound(packetIdentifier: number, isInUse: boolean): void;
 }
 
+/** What is dropped when a limit is reached. */
+export type QueueFullPolicy = "drop-newest" | "drop-oldest";
+
 export interface ServerSessionOptions {
   /** Messages that may wait beside those in flight. */
   readonly maxQueuedMessages: number;
   /** Bytes of topics, payloads and properties that may wait. */
   readonly maxQueuedBytes: number;
+  /** Which message goes when there is no room for one more: that one, or those that have waited for longest. */
+  readonly queueFullPolicy?: QueueFullPolicy;
   /** Messages in flight at the most, whatever the client's Receive Maximum allows. */
   readonly maxInFlight: number;
 }
@@ -305,13 +310,29 @@ export class ServerSession<M extends Publication> {
   }
 
   #wait(entry: OutboundEntry<M>): boolean {
-    const { maxQueuedMessages, maxQueuedBytes } = this.#options;
-    if (this.#waiting.length >= maxQueuedMessages || this.#waitingBytes + sizeOf(entry) > maxQueuedBytes) {
+    if (!this.#hasRoomFor(entry) && !this.#makeRoomFor(entry)) {
       this.#observer.handleDropped(entry.message, "queue-full");
       return false;
     }
     this.#observer.handleAccepted(entry);
     this.#push(entry);
+    return true;
+  }
+
+  #hasRoomFor(entry: OutboundEntry<M>): boolean {
+    const { maxQueuedMessages, maxQueuedBytes } = this.#options;
+    return this.#waiting.length < maxQueuedMessages && this.#waitingBytes + sizeOf(entry) <= maxQueuedBytes;
+  }
+
+  /** Drops what has waited for longest, if that is the policy. @returns false when there is no room even so. */
+  #makeRoomFor(entry: OutboundEntry<M>): boolean {
+    if (this.#options.queueFullPolicy !== "drop-oldest" || sizeOf(entry) > this.#options.maxQueuedBytes) return false;
+    while (!this.#hasRoomFor(entry)) {
+      const oldest = this.#waiting.shift();
+      if (oldest === undefined) return false;
+      this.#waitingBytes -= sizeOf(oldest);
+      this.#drop(oldest, "queue-full");
+    }
     return true;
   }
 

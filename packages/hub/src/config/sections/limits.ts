@@ -45,6 +45,10 @@ export const limitsSection = z.strictObject({
     .default(mqtt.maxQueuedMessages)
     .describe("QoS 1 and 2 messages that wait for a client"),
   max_queued_bytes: sizeBytesOr(mqtt.maxQueuedBytes).describe("the same in bytes"),
+  queue_full_policy: z
+    .enum(["drop-newest", "drop-oldest"])
+    .default(mqtt.queueFullPolicy)
+    .describe("what is dropped when more wait: the message that comes, or those that have waited for longest"),
   congestion_bytes: sizeBytesOr(mqtt.congestionBytes).describe("unsent bytes at which publishers wait for a client"),
   max_outbound_bytes: sizeBytesOr(mqtt.maxOutboundBytes).describe(
     "unsent bytes at which a client loses QoS 0 messages",
@@ -82,5 +86,9 @@ export const limitsSection = z.strictObject({
     .describe("bytes of a client identifier"),
   max_retained_messages: z.int().min(0).default(1_000_000).describe("retained messages"),
   max_retained_bytes: sizeBytesOr(256 * 1024 * 1024).describe("bytes of retained messages, topics included"),
+  retained_full_policy: z
+    .enum(["drop-newest", "drop-oldest"])
+    .default("drop-newest")
+    .describe("what goes when there are more: the one that comes, or those that were set longest ago"),
   topic_cache_size: z.int().min(1).default(32_768).describe("topics whose routes are remembered"),
 });

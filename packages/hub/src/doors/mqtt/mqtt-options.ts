@@ -1,3 +1,4 @@
+import type { QueueFullPolicy } from "@isthmus/mqtt/session";
 /** Limits and times of the MQTT door. Every one has a default. */
 export interface MqttDoorOptions {
   /** The largest packet taken, in bytes. Default 16 MiB; a client is told at CONNACK. */
@@ -22,6 +23,8 @@ export interface MqttDoorOptions {
   readonly maxQueuedMessages: number;
   /** Bytes of topics, payloads and properties that wait for one client. Default 64 MiB. */
   readonly maxQueuedBytes: number;
+  /** What is dropped then: the message that comes (`drop-newest`, the default), or those that have waited for longest. */
+  readonly queueFullPolicy: QueueFullPolicy;
   /** Unsent bytes at which publishers wait for a client. Default 256 KiB. */
   readonly congestionBytes: number;
   /** Unsent bytes at which a client loses QoS 0 messages. Default 4 MiB. */
@@ -56,6 +59,7 @@ export const MQTT_DEFAULTS: MqttDoorOptions = {
   maxInFlight: 1024,
   maxQueuedMessages: 10_000,
   maxQueuedBytes: 64 * 1024 * 1024,
+  queueFullPolicy: "drop-newest",
   congestionBytes: 256 * 1024,
   maxOutboundBytes: 4 * 1024 * 1024,
   slowReceiverGraceMs: 500,

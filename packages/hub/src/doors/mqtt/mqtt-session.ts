@@ -37,6 +37,8 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
   expiryMs = 0;
   isLagging = false;
   isHolding = false;
+  /** Whether it was told that messages are dropped. */
+  #isOverflowing = false;
   connection: MqttConnection | undefined;
   readonly #door: MqttDoor;
   #identity: Identity | undefined;
@@ -139,6 +141,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
 
   attach(connection: MqttConnection): void {
     this.connection = connection;
+    this.#isOverflowing = false;
     this.flow.attach(connection, this.#door.clock.epoch);
     this.#pumpBacklogs();
   }
@@ -174,6 +177,17 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     this.#door.metrics.messagesDropped[reason]++;
     this.#traceLoss(message.topic, reason, 1);
     this.#door.log.debug({ client: this.clientId, topic: message.topic, reason }, "message dropped");
+    if (reason === "queue-full" && !this.#isOverflowing) this.#warnOfOverflow();
+  }
+
+  /** Once for each time that the client is away or behind: thousands may follow. */
+  #warnOfOverflow(): void {
+    this.#isOverflowing = true;
+    const { maxQueuedMessages, maxQueuedBytes, queueFullPolicy: policy } = this.#door.options;
+    this.#door.log.warn(
+      { client: this.clientId, waiting: this.flow.waitingCount, maxQueuedMessages, maxQueuedBytes, policy },
+      "the queue of a client is full: messages are dropped",
+    );
   }
 
   handleInbound(packetIdentifier: number, isInUse: boolean): void {
