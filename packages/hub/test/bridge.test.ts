@@ -1,11 +1,10 @@
-import { once } from "node:events";
-import { connect as connectSocket, createServer, type Server, type Socket } from "node:net";
 import { MemoryStore } from "@isthmus/exchange";
 import { type Client, connect, type Message } from "@isthmus/mqtt";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type BridgeOptions, createHub, type Hub, type HubOptions } from "../src/index.js";
 import { TopicMap } from "../src/bridge/topic-map.js";
 import { HopMark } from "../src/bridge/hop-mark.js";
+import { Cut } from "./cut.js";
 
 const hubs: Hub[] = [];
 const cuts: Cut[] = [];
@@ -20,54 +19,10 @@ async function start(options: HubOptions = {}): Promise<Hub> {
   return hub;
 }
 
-/** A way to a broker that can be cut, and mended. */
-class Cut {
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-  #isOpen = true;
-
-  private constructor(target: number) {
-    this.#server = createServer((near) => {
-      if (!this.#isOpen) {
-        near.destroy();
-        return;
-      }
-      const far = connectSocket(target, "127.0.0.1");
-      for (const socket of [near, far]) {
-        this.#sockets.add(socket);
-        socket.on("error", () => {}).on("close", () => this.#sockets.delete(socket));
-      }
-      near.pipe(far).pipe(near);
-    });
-    cuts.push(this);
-  }
-
-  static async before(url: string | undefined): Promise<Cut> {
-    const cut = new Cut(Number(new URL(url ?? "").port));
-    cut.#server.listen(0, "127.0.0.1");
-    await once(cut.#server, "listening");
-    return cut;
-  }
-
-  get url(): string {
-    const address = this.#server.address();
-    return `mqtt://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
-  }
-
-  /** Breaks the connections that there are; new ones break at once until {@link mend}. */
-  cut(): void {
-    this.#isOpen = false;
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  mend(): void {
-    this.#isOpen = true;
-  }
-
-  close(): void {
-    this.cut();
-    this.#server.close();
-  }
+async function cutBefore(url: string | undefined): Promise<Cut> {
+  const cut = await Cut.before(Number(new URL(url ?? "").port));
+  cuts.push(cut);
+  return cut;
 }
 
 const FAST = { minReconnectMs: 5, maxReconnectMs: 20 } as const;
@@ -163,7 +118,7 @@ describe.each([4, 5] as const)("between two hubs, over MQTT version %d", (protoc
 
   test("a link that breaks again and again loses and doubles nothing of QoS 1 and 2, in either direction", async () => {
     const far = await start();
-    const way = await Cut.before(far.mqtt?.url);
+    const way = await cutBefore(far.mqtt?.url);
     const near = await start(
       bridgeTo(way.url, {
         protocolVersion,
@@ -211,7 +166,7 @@ describe.each([4, 5] as const)("between two hubs, over MQTT version %d", (protoc
 
 test("what is published while the other broker is away waits, in the store too", async () => {
   const far = await start();
-  const way = await Cut.before(far.mqtt?.url);
+  const way = await cutBefore(far.mqtt?.url);
   way.cut();
   const store = new MemoryStore({ durability: "sync" });
   const bridges = bridgeTo(way.url, { topics: [{ filter: "q/#" }] });
@@ -326,7 +281,7 @@ test("a hop mark is found again, and too many of others end the way as well", ()
   const mine = new HopMark("a", 3);
   expect(mine.isCircling(undefined)).toBe(false);
   expect(mine.isCircling(mine.add(undefined))).toBe(true);
-  const others = [..."bcd"].reduce((properties, mark) => new HopMark(mark, 3).add(properties), {});
+  const others = ["b", "c", "d"].reduce((properties, mark) => new HopMark(mark, 3).add(properties), {});
   expect(mine.isCircling(others)).toBe(true);
   expect(new HopMark("a", 4).isCircling(others)).toBe(false);
 });

@@ -16,6 +16,11 @@ export interface LinkContext {
   readonly log: Logger;
 }
 
+/** Whose side of a bridge. */
+export type Side = "local" | "remote";
+
+const SIDE_NAMES: Readonly<Record<Side, string>> = { local: "the hub", remote: "the other broker" };
+
 /** Both ends of a bridge, each let in. */
 export interface LinkEnd {
   readonly port: PacketPort;
@@ -60,12 +65,13 @@ export class BridgeLink {
   /**
    * Carries messages both ways.
    *
-   * @param localRequests what to ask the hub for now, `remoteRequests` what the other broker
+   * @param requests what to ask each side for
+   * @param handleSubscribed told when a side has answered, or need not be asked
    * @returns when it is over, with the error that has ended it
    */
   run(
-    localRequests: readonly SubscriptionRequest[],
-    remoteRequests: readonly SubscriptionRequest[],
+    requests: Readonly<Record<Side, readonly SubscriptionRequest[]>>,
+    handleSubscribed: (side: Side) => void,
   ): Promise<Error | undefined> {
     const { hopMark, outbound, inbound } = this.#context;
     const [local, remote] = [this.#local.port, this.#remote.port];
@@ -77,7 +83,7 @@ export class BridgeLink {
         topics: outbound,
         marks: { hopMark, action: "add" },
         retainAvailable: this.#remote.connack.properties?.retainAvailable ?? true,
-        handleOther: (packet) => this.#handleOther("the hub", packet, localRequests),
+        handleOther: (packet) => this.#handleOther("local", packet, requests.local, handleSubscribed),
       },
       close,
     );
@@ -88,18 +94,19 @@ export class BridgeLink {
         topics: inbound,
         marks: { hopMark, action: "check" },
         retainAvailable: true,
-        handleOther: (packet) => this.#handleOther("the other broker", packet, remoteRequests),
+        handleOther: (packet) => this.#handleOther("remote", packet, requests.remote, handleSubscribed),
       },
       close,
     );
     local.handTo(outward);
     remote.handTo(inward);
-    subscribe(local, localRequests);
-    subscribe(remote, remoteRequests);
+    subscribe(local, requests.local);
+    subscribe(remote, requests.remote);
     for (const packet of this.#local.handshake.earlyPackets) outward.handlePacket(packet);
     for (const packet of this.#remote.handshake.earlyPackets) inward.handlePacket(packet);
     local.setPaused(false);
     remote.setPaused(false);
+    for (const side of ["local", "remote"] as const) if (requests[side].length === 0) handleSubscribed(side);
     this.#keepAlive();
     return this.#closed.promise;
   }
@@ -112,17 +119,24 @@ export class BridgeLink {
     this.#local.port.end();
   }
 
-  #handleOther(side: string, packet: Packet, requests: readonly SubscriptionRequest[]): void {
+  #handleOther(
+    side: Side,
+    packet: Packet,
+    requests: readonly SubscriptionRequest[],
+    handleSubscribed: (side: Side) => void,
+  ): void {
     const { log, options } = this.#context;
+    const name = SIDE_NAMES[side];
     if (packet.type === "suback") {
+      handleSubscribed(side);
       for (const [index, code] of packet.reasonCodes.entries()) {
         const filter = requests[index]?.topicFilter;
-        if (code >= 0x80) log.error({ bridge: options.name, filter, code }, `${side} has refused a subscription`);
+        if (code >= 0x80) log.error({ bridge: options.name, filter, code }, `${name} has refused a subscription`);
       }
     }
     if (packet.type === "disconnect") {
       const reason = packet.properties?.reasonString ?? `reason code ${packet.reasonCode}`;
-      this.#close(new Error(`${side} has disconnected the bridge: ${reason}`));
+      this.#close(new Error(`${name} has disconnected the bridge: ${reason}`));
     }
   }
 

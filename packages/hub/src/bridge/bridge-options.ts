@@ -26,6 +26,11 @@ export interface BridgeOptions {
    * retain flag of live messages and send nothing back.
    */
   readonly protocolVersion?: 4 | 5 | undefined;
+  /**
+   * With MQTT 3.1.1: whether to say that this is a bridge, by the bit of the protocol level that mosquitto has for it.
+   * Default true; a broker that does not know it turns the bridge away.
+   */
+  readonly marksAsBridge?: boolean | undefined;
   /** Default `isthmus-` and {@link name}. The other broker keeps a session under it. */
   readonly clientId?: string | undefined;
   readonly username?: string | undefined;

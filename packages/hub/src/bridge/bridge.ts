@@ -7,7 +7,7 @@ import { HUB_SOURCE, type Identity } from "../access/access.js";
 import type { MqttDoor } from "../doors/mqtt/mqtt-door.js";
 import type { HubContext } from "../hub-context.js";
 import { BRIDGE_CLIENT_PREFIX } from "./bridges-part.js";
-import { BridgeLink, introduce, type LinkContext, type LinkEnd, subscribe } from "./bridge-link.js";
+import { BridgeLink, introduce, type LinkContext, type LinkEnd, type Side, subscribe } from "./bridge-link.js";
 import type { BridgeOptions } from "./bridge-options.js";
 import { HopMark } from "./hop-mark.js";
 import { PacketPort } from "./packet-port.js";
@@ -47,7 +47,8 @@ export class Bridge {
   #current: BridgeLink | undefined;
   /** Whether the last values are still to be sent to the other broker. */
   #owesRetained = false;
-  #hasLinked = false;
+  /** Whether the other broker's session has the subscriptions of the options. */
+  #isSubscribed = false;
 
   /** @throws TopicSyntaxError for filters and prefixes that are none. */
   constructor(context: BridgeContext, options: BridgeOptions) {
@@ -125,32 +126,32 @@ export class Bridge {
     const link = new BridgeLink(this.#link, local, remote);
     this.#current = link;
     const requests = this.#requestsFor(remote);
-    this.#tellState(true);
-    this.#context.log.info(
-      { bridge: this.#link.options.name, url: urlWithoutSecrets(this.#link.options) },
-      "the bridge is up",
-    );
-    return link.run(...requests);
+    const waiting = new Set<Side>(["local", "remote"]);
+    return link.run(requests, (side) => {
+      if (side === "local") this.#owesRetained = false;
+      else this.#isSubscribed = true;
+      if (waiting.delete(side) && waiting.size === 0) this.#handleUp();
+    });
   }
 
   /**
    * What to subscribe to on each side. A session that is still there needs nothing; a broker that has lost its session
    * may have lost its retained messages as well.
    */
-  #requestsFor({ connack, port }: LinkEnd): [local: SubscriptionRequest[], remote: SubscriptionRequest[]] {
+  #requestsFor({ connack, port }: LinkEnd): Record<Side, SubscriptionRequest[]> {
     const { outbound, inbound } = this.#link;
     const isRemoteNew = !connack.sessionPresent;
-    const sendsRetained = this.#owesRetained || (isRemoteNew && this.#hasLinked);
-    const asksRemote = isRemoteNew || !this.#hasLinked;
+    if (isRemoteNew && this.#isSubscribed) this.#owesRetained = true;
+    if (isRemoteNew) this.#isSubscribed = false;
+    const sendsRetained = this.#owesRetained;
     const maximumQoS = port.version === 5 ? (connack.properties?.maximumQoS ?? 2) : 2;
-    this.#owesRetained = false;
-    this.#hasLinked = true;
-    return [
-      sendsRetained || maximumQoS < 2
-        ? outbound.requests(sendsRetained ? 0 : 2).map((each) => limited(each, maximumQoS))
-        : [],
-      asksRemote ? inbound.requests(isRemoteNew ? 0 : 1) : [],
-    ];
+    return {
+      local:
+        sendsRetained || maximumQoS < 2
+          ? outbound.requests(sendsRetained ? 0 : 2).map((each) => limited(each, maximumQoS))
+          : [],
+      remote: this.#isSubscribed ? [] : inbound.requests(isRemoteNew ? 0 : 1),
+    };
   }
 
   async #enterBroker(): Promise<LinkEnd> {
@@ -173,7 +174,7 @@ export class Bridge {
         protocolVersion === 5
           ? { sessionExpiryInterval: FOR_EVER, receiveMaximum, maximumPacketSize: Math.min(largest, 268_435_455) }
           : undefined,
-      isBridge: protocolVersion === 4 ? true : undefined,
+      isBridge: protocolVersion === 4 && options.marksAsBridge !== false ? true : undefined,
     };
     return introduce(port, connect, timeoutMs);
   }
@@ -201,6 +202,12 @@ export class Bridge {
     return introduce(new PacketPort(near, 5, MAX_PACKET_SIZE), connect, timeoutMs);
   }
 
+  #handleUp(): void {
+    const { name, url } = this.#link.options;
+    this.#context.log.info({ bridge: name, url: withoutSecrets(url) }, "the bridge is up");
+    this.#tellState(true);
+  }
+
   #tellState(isUp: boolean): void {
     const { exchange, clock, flushScheduler } = this.#context;
     const topic = `$SYS/broker/connection/${this.#link.options.name}/state`;
@@ -214,7 +221,7 @@ function limited(request: SubscriptionRequest, maximumQoS: number): Subscription
   return request.qos <= maximumQoS ? request : { ...request, qos: maximumQoS === 0 ? 0 : 1 };
 }
 
-function urlWithoutSecrets({ url }: BridgeOptions): string {
+function withoutSecrets(url: string): string {
   const { protocol, host } = new URL(url);
   return `${protocol}//${host}`;
 }

@@ -39,7 +39,7 @@ export class BridgesPart implements HubPart {
   /** Nobody comes for what a bridge that is no more has left. */
   #endFormerSessions(door: MqttDoor): void {
     const current = new Set(this.#bridges.map(({ clientId }) => clientId));
-    for (const session of [...door.sessions]) {
+    for (const session of door.sessions) {
       const isOfBridge = session.clientId.startsWith(BRIDGE_CLIENT_PREFIX);
       if (isOfBridge && !current.has(session.clientId)) door.endSession(session);
     }
