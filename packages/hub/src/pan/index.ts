@@ -7,3 +7,4 @@ export {
   type RealTimeOptions,
   type ZepOptions,
 } from "./pan-options.js";
+export { parseEndpoint } from "./zep-pan.js";

@@ -46,7 +46,7 @@ async function listen(local: UdpEndpoint): Promise<ZepDispatcher> {
 }
 
 /** @throws RangeError for what is not `ADDRESS:PORT`. */
-function parseEndpoint(text: string): UdpEndpoint {
+export function parseEndpoint(text: string): UdpEndpoint {
   const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
   const address = bracketed ?? plain;
   if (address === undefined || isIP(address) === 0 || Number(port) > 65_535) {

@@ -1,14 +1,13 @@
-import { createWriteStream, type WriteStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { once } from "node:events";
 import { createHub, ListenError } from "@isthmus/hub";
-import { closeRecord, encodePcapngHeader, encodePcapngRecord, LINK_TYPE } from "@isthmus/lowpan/capture";
 import type { ObservedTransmission } from "@isthmus/lowpan/medium";
 import { parseArguments } from "../coap/operands.js";
 import { isTerminal } from "../coap/output-flags.js";
 import { type Command, type Terminal, UsageError } from "../command.js";
 import { decimal, type FlagTable, integer, renderHelp, text, value } from "../flags.js";
 import { createLog } from "../log.js";
+import { CaptureFile } from "../pan/capture-file.js";
 import { type HousePlan, parseHousePlan } from "../pan/house-plan.js";
 import { formatReport } from "../pan/house-report.js";
 import { SimulatedHouse } from "../pan/simulated-house.js";
@@ -20,6 +19,7 @@ const RUN_FLAGS = {
   speed: decimal("--speed", "X", "how many times as fast as ours the house's time goes (1)", 0.1),
   loss: decimal("--loss", "P", "part of the frames that each link loses, from 0 to 0.99, over that of the file", 0),
   duration: value("--duration", "TIME", "how long it lasts in the house, as 90s, 10m or 2h (until Ctrl-C)", parseDuration), // prettier-ignore
+  zep: text("--zep", "ADDR:PORT", "the nodes meet at a ZEP dispatcher, as a hub with pan: in its configuration is one, in our time; no radio and no hub of its own"), // prettier-ignore
   pcap: text("--pcap", "FILE", "writes all frames on the air as pcapng, for Wireshark and isthmus pan decode"),
 } as const satisfies FlagTable;
 
@@ -51,6 +51,7 @@ export const command: Command = {
     ],
     examples: [
       "isthmus pan simulate house.yaml",
+      "isthmus pan simulate --zep '[::1]:17754' house.yaml",
       "isthmus pan simulate --speed 20 --loss 0.3 --duration 10m --pcap house.pcapng house.yaml",
     ],
     exitCodes: ["0 when it has ended", "1 for an error of the command line or the file"],
@@ -58,13 +59,12 @@ export const command: Command = {
   async run(args, terminal) {
     const { values, operands } = parseArguments({ ...RUN_FLAGS, ...HUB_FLAGS }, args, "pan simulate");
     const plan = withFlags(await readPlan(operands), values.seed, values.loss);
+    if (values.zep !== undefined) return runOverZep(plan, values.zep, values.duration, terminal);
     const speed = values.speed ?? 1;
-    const capture = values.pcap === undefined ? undefined : new Capture(values.pcap);
-    const house = new SimulatedHouse(
-      plan,
-      listenerOf(terminal, () => house.simulation.now),
-      capture?.observe,
-    );
+    const capture = values.pcap === undefined ? undefined : new CaptureFile(values.pcap);
+    const observer = ({ psdu, startsAt }: ObservedTransmission): void =>
+      capture?.write(psdu, BigInt(Math.round(startsAt * 1e6)));
+    const house = new SimulatedHouse(plan, listenerOf(terminal, () => house.simulation.now), observer);
     const hub = await createHub({
       mqtt: { port: values.mqttPort ?? 1883 },
       coap: { port: values.coapPort ?? 5683 },
@@ -90,6 +90,35 @@ export const command: Command = {
     return 0;
   },
 };
+
+/** The nodes alone, until the time is over. */
+async function runOverZep(
+  plan: HousePlan,
+  remote: string,
+  durationMs = Number.POSITIVE_INFINITY,
+  terminal: Terminal,
+): Promise<number> {
+  const { ZepNodes } = await import("../pan/zep-nodes.js");
+  const startedAt = performance.now();
+  const nodes = await ZepNodes.start(
+    plan,
+    remote,
+    listenerOf(terminal, () => performance.now() - startedAt),
+  ).catch((error: unknown) => {
+    throw error instanceof RangeError ? new UsageError(error.message) : error;
+  });
+  terminal.stdout.write("ready\n");
+  await until(terminal.signal, durationMs);
+  await nodes.close();
+  return 0;
+}
+
+/** Resolves when the signal aborts, or after so many milliseconds. */
+async function until(signal: AbortSignal, milliseconds: number): Promise<void> {
+  const isOver =
+    milliseconds === Number.POSITIVE_INFINITY ? signal : AbortSignal.any([signal, AbortSignal.timeout(milliseconds)]);
+  if (!isOver.aborted) await once(isOver, "abort");
+}
 
 async function readPlan([file, ...rest]: readonly string[]): Promise<HousePlan> {
   if (file === undefined || rest.length > 0) throw new UsageError("which house?", "one file, as house.yaml");
@@ -154,35 +183,6 @@ class Progress {
 
   clear(): void {
     if (isTerminal(this.#terminal.stderr)) this.#terminal.stderr.write("\r\u001b[K");
-  }
-}
-
-/** Frames on the air as a file. */
-class Capture {
-  readonly observe: (transmission: ObservedTransmission) => void;
-  readonly #file: WriteStream;
-
-  constructor(path: string) {
-    this.#file = createWriteStream(path);
-    this.#file.write(encodePcapngHeader(LINK_TYPE.withFcs, "simulated"));
-    this.observe = ({ psdu, startsAt }) => {
-      const frame = {
-        psdu,
-        hasFcs: true,
-        channel: undefined,
-        channelPage: undefined,
-        rssDbm: undefined,
-        lqi: undefined,
-      };
-      const bytes = closeRecord(LINK_TYPE.withFcs, frame);
-      const timestampNs = BigInt(Math.round(startsAt * 1e6));
-      this.#file.write(encodePcapngRecord({ bytes, timestampNs, originalLength: bytes.length }));
-    };
-  }
-
-  async close(): Promise<void> {
-    this.#file.end();
-    await once(this.#file, "close");
   }
 }
 

@@ -92,6 +92,7 @@ function announce(hub: Hub, { data }: Settings, { stdout }: Terminal): void {
   ]);
   const kept = data === undefined ? "in memory" : `${data.directory} (durability ${data.durability})`;
   if (hub.coap !== undefined) doors.push(["coap", hub.coap.url]);
+  if (hub.pan !== undefined) doors.push(["pan", hub.pan.url]);
   const lines = [...doors, ["data", kept], ["access", hub.accessSummary]];
   const width = Math.max(...lines.map(([name = ""]) => name.length)) + 2;
   for (const [name = "", text] of lines) stdout.write(`${name.padEnd(width)}${text}\n`);
