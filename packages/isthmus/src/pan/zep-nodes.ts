@@ -1,4 +1,4 @@
-import { CoapNode, PAN_DEFAULTS, parseEndpoint } from "@isthmus/hub/pan";
+import { type CoapNode, PAN_DEFAULTS, parseEndpoint } from "@isthmus/hub/pan";
 import { SeededRandom } from "@isthmus/machine";
 import { addressOnPrefix, formatAddress, parseLinkAddress } from "@isthmus/lowpan";
 import { NodeDriver, REAL_TIME_OPTIONS, ZepLink } from "@isthmus/lowpan/links-node";
