@@ -1,13 +1,20 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  Code,
   type CoapClient,
   type CoapResponse,
   createClient,
+  decodeDatagram,
+  encodeDatagram,
+  MessageType,
   type Method,
   type ObserveOptions,
   Option,
+  Options,
   type RequestOptions,
 } from "@isthmus/coap";
 import { decodeUtf8, encodeUtf8 } from "@isthmus/bytes";
@@ -243,6 +250,27 @@ describe("an observer", () => {
     expect(told).toEqual(new Set(topics));
     await client.close();
     await states.return();
+  });
+
+  test("who registers again, as clients do when Max-Age is over, goes on being told (RFC 7641 3.3.1)", async () => {
+    const { port } = new URL(hub.coap?.url ?? "");
+    const socket = createSocket("udp4");
+    socket.connect(Number(port), "127.0.0.1");
+    await once(socket, "connect");
+    const told: string[] = [];
+    socket.on("message", (datagram) => told.push(decodeUtf8(decodeDatagram(datagram).payload)));
+    const options = Options.of([Option.OBSERVE, 0], [Option.URI_PATH, "t"], [Option.URI_PATH, "a"]);
+    for (const messageId of [1, 2]) {
+      const token = Uint8Array.of(7);
+      socket.send(
+        encodeDatagram({ type: MessageType.NON, messageId, code: Code.GET, token, options, payload: new Uint8Array() }),
+      );
+      await expect.poll(() => told).toHaveLength(messageId);
+    }
+    await put("/t/a", "1");
+    await expect.poll(() => told).toEqual(["", "", "1"]);
+    expect(hub.exchange.subscriptionCount).toBe(1);
+    socket.close();
   });
 
   test("who leaves is forgotten", async () => {

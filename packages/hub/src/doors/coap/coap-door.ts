@@ -30,7 +30,9 @@ import type { CoapDoorOptions } from "./coap-options.js";
 import { toCoapError } from "./coap-refusal.js";
 import { formatOf } from "./message-representation.js";
 import type { ObserverContext } from "./observer-context.js";
+import { PubsubCollection } from "./pubsub/pubsub-collection.js";
 import { TopicHandler } from "./topic-handler.js";
+import { AllTopics } from "./topic-places.js";
 import { TurnEnd } from "../requests/turn-end.js";
 
 /** Where the topics are. */
@@ -67,6 +69,7 @@ export class CoapDoor {
   readonly #init: CoapDoorInit;
   readonly #observers: ObserverContext;
   readonly #topicHandler: TopicHandler;
+  readonly #pubsub: PubsubCollection;
   readonly #transports: Closable[] = [];
   #webSocketDoor: WebSocketDoor | undefined;
   #url: string | undefined;
@@ -78,13 +81,18 @@ export class CoapDoor {
     const { context, options, maxTopicLevels } = init;
     const topics = new TopicSpace(context, maxTopicLevels);
     this.#observers = { hub: context, topics, turnEnd: new TurnEnd(), options, now: clockNow };
-    this.#topicHandler = new TopicHandler(this.#observers, new Publisher(context, options.maximumBodySize));
+    const publisher = new Publisher(context, options.maximumBodySize);
+    this.#topicHandler = new TopicHandler(this.#observers, publisher, new AllTopics(topics));
     this.server = createServer({
       handleError: (err, { path }) => context.log.error({ err, path: path.text }, "CoAP request failed"),
     });
     this.server.mount(TOPICS_PATH, this.#topicHandler);
+    this.#pubsub = new PubsubCollection(this.server, this.#observers, publisher);
     this.server.resource("/.well-known/core", { get: (request) => this.#discover(request) });
-    context.access.watch(() => this.#topicHandler.recheck());
+    context.access.watch(() => {
+      this.#topicHandler.recheck();
+      this.#pubsub.recheck();
+    });
   }
 
   /** Where it can be reached; undefined while it is closed. */
@@ -126,6 +134,7 @@ export class CoapDoor {
 
   async close(): Promise<void> {
     this.#topicHandler.close();
+    this.#pubsub.close();
     await Promise.all(this.#transports.map((transport) => transport.close()));
     await this.#webSocketDoor?.close();
   }
@@ -198,10 +207,11 @@ export class CoapDoor {
         maxCount: options.maxListedTopics,
         maxBytes: Number.POSITIVE_INFINITY,
       });
-      return messages.map((message) => {
+      const topicLinks = messages.map((message) => {
         const path = formatUriPath([TOPICS_PATH.slice(1), ...message.topic.split("/")]);
         return link(path, { ct: formatOf(message), obs: true });
       });
+      return [...topicLinks, ...this.#pubsub.links(identity).slice(0, options.maxListedTopics)];
     } catch (error) {
       // Whoever may read nothing still learns what kind of server this is.
       if (asRequestRefusal(error) !== undefined) return [];

@@ -9,13 +9,14 @@ import {
   Subject,
   type SubjectListener,
 } from "@isthmus/coap";
-import { encodeUtf8 } from "@isthmus/bytes";
+import { encodeUtf8, equalBytes } from "@isthmus/bytes";
 import type { Instant } from "@isthmus/machine";
 import type { Message, Receiver } from "@isthmus/exchange";
 import type { Identity } from "../../access/access.js";
 import { asRequestRefusal } from "../requests/request-refusal.js";
 import { noLongerAllowed, messageResponse } from "./message-representation.js";
 import type { ObserverContext } from "./observer-context.js";
+import type { TopicPlaces } from "./topic-places.js";
 import type { Notifiable } from "../requests/turn-end.js";
 
 /** What is told of a topic without a last value: the observer stays, and hears of the next. */
@@ -35,14 +36,20 @@ export class ObservedTopic implements Receiver, Notifiable, SubjectListener {
   readonly topic: string;
   readonly isOnline = true;
   readonly #context: ObserverContext;
+  readonly #places: TopicPlaces;
   readonly #subject = new Subject(this);
   readonly #handleUnobserved: () => void;
   readonly #observerByObservation = new Map<Observation, Observer>();
   #newest: Message | undefined;
+  /** Whether somebody is being entered, perhaps in place of who was the last. */
+  #isEntering = false;
+  #confirmedAt: Instant;
 
-  constructor(topic: string, context: ObserverContext, handleUnobserved: () => void) {
+  constructor(topic: string, context: ObserverContext, places: TopicPlaces, handleUnobserved: () => void) {
     this.topic = topic;
     this.#context = context;
+    this.#places = places;
+    this.#confirmedAt = context.now();
     this.#handleUnobserved = handleUnobserved;
     // The newest of several: none of them is acknowledged, so any QoS will do.
     context.hub.exchange.subscribe({ receiver: this, filter: topic, qos: 2, noLocal: false, retainAsPublished: true });
@@ -54,7 +61,13 @@ export class ObservedTopic implements Receiver, Notifiable, SubjectListener {
 
   /** Enters whoever made `request`, who is then answered with `response`. @returns false when there are too many. */
   enter(now: Instant, request: IncomingRequest, response: Response, identity: Identity): boolean {
-    const observation = request.observe(now, this.#subject);
+    this.#isEntering = true;
+    // RFC 7641 4.1: a client that registers again takes its own place.
+    const observation =
+      this.observerCount < this.#places.maxObservers(this.topic) || this.#isKnown(request)
+        ? request.observe(now, this.#subject)
+        : undefined;
+    this.#isEntering = false;
     if (observation === undefined) {
       if (this.observerCount === 0) this.#leave();
       return false;
@@ -88,7 +101,13 @@ export class ObservedTopic implements Receiver, Notifiable, SubjectListener {
 
   handleObservationEnd(_now: Instant, observation: Observation): void {
     this.#observerByObservation.delete(observation);
-    if (this.observerCount === 0) this.#leave();
+    if (this.observerCount === 0 && !this.#isEntering) this.#leave();
+  }
+
+  /** Leaves the first `max` observers, and tells the others `response`, an error. */
+  limit(max: number, response: Response): void {
+    const now = this.#context.now();
+    for (const observation of [...this.#observerByObservation.keys()].slice(max)) observation.notify(now, response);
   }
 
   /** Ends the observations of those who may no longer observe this. */
@@ -122,9 +141,10 @@ export class ObservedTopic implements Receiver, Notifiable, SubjectListener {
 
   #represent(message: Message, accept: number | undefined, epoch: number): Response {
     // A cleared value: nothing that has a form.
-    if (message.payloadBytes === 0) return NO_VALUE;
+    if (message.payloadBytes === 0) return this.#places.isThereWithoutValue(this.topic) ? NO_VALUE : noLongerThere;
     try {
-      return messageResponse(message, accept, epoch, false);
+      const response = messageResponse(message, accept, epoch, false);
+      return this.#isCheckDue() ? { ...response, isConfirmable: true } : response;
     } catch (error) {
       const refused = asRequestRefusal(error);
       if (refused === undefined) throw error;
@@ -144,6 +164,21 @@ export class ObservedTopic implements Receiver, Notifiable, SubjectListener {
     return observer.format === format;
   }
 
+  /** Whether it is time to ask whether the observers are still there. */
+  #isCheckDue(): boolean {
+    const now = this.#context.now();
+    if (now - this.#confirmedAt < this.#places.observerCheckMs(this.topic)) return false;
+    this.#confirmedAt = now;
+    return true;
+  }
+
+  #isKnown({ peer, token }: IncomingRequest): boolean {
+    for (const { request } of this.#subject.observations) {
+      if (request.peer === peer && equalBytes(request.token, token)) return true;
+    }
+    return false;
+  }
+
   #leave(): void {
     this.#context.hub.exchange.unsubscribe(this, this.topic);
     this.#handleUnobserved();
@@ -153,5 +188,8 @@ export class ObservedTopic implements Receiver, Notifiable, SubjectListener {
 function notAcceptable(diagnostic: string): Response {
   return { code: Code.NOT_ACCEPTABLE, options: Options.NONE, payload: encodeUtf8(diagnostic) };
 }
+
+/** What ends the observation of a topic that is there no longer than its value (RFC 7641 3.2). */
+const noLongerThere: Response = { code: Code.NOT_FOUND, options: Options.NONE };
 
 const anotherFormat = notAcceptable("the topic is in another Content-Format now: observe it anew");

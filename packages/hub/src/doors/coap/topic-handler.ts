@@ -27,25 +27,25 @@ import { FilterObserver } from "./filter-observer.js";
 import { etagOf, messageResponse, packFormat, packResponse } from "./message-representation.js";
 import { NO_VALUE, ObservedTopic } from "./observed-topic.js";
 import type { ObserverContext } from "./observer-context.js";
+import type { TopicPlaces } from "./topic-places.js";
 
 const CALLER_ARGUMENTS = ["user", "password", "token"];
 const PUBLISH_ARGUMENTS = ["qos", "retain", "expiry", ...CALLER_ARGUMENTS];
 const OBSERVE_ARGUMENTS = ["retained", ...CALLER_ARGUMENTS];
 
-/** `/t/<topic>`: each topic is a resource, and each filter one that tells of all its topics. */
+/** Topics as resources: each topic one of its own, and each filter one that tells of all its topics. */
 export class TopicHandler implements RequestHandler {
   readonly #context: ObserverContext;
   readonly #publisher: Publisher;
-  /** How many segments stand before the topic. */
-  readonly #prefixLength: number;
+  readonly #places: TopicPlaces;
   readonly #observedTopics = new Map<string, ObservedTopic>();
   readonly #filterObservers = new Set<FilterObserver>();
   readonly #media = new Media();
 
-  constructor(context: ObserverContext, publisher: Publisher, prefixLength = 1) {
+  constructor(context: ObserverContext, publisher: Publisher, places: TopicPlaces) {
     this.#context = context;
     this.#publisher = publisher;
-    this.#prefixLength = prefixLength;
+    this.#places = places;
   }
 
   /** Topics and filters that somebody observes. */
@@ -62,6 +62,11 @@ export class TopicHandler implements RequestHandler {
     for (const observed of [...this.#observedTopics.values(), ...this.#filterObservers]) observed.recheck();
   }
 
+  /** Leaves the first `max` observers of a topic, and tells the others `response`, an error. */
+  limitObservers(topic: string, max: number, response: Response): void {
+    this.#observedTopics.get(topic)?.limit(max, response);
+  }
+
   /** Ends all observations: the hub closes. */
   close(): void {
     const gone = errorResponse(new CoapError(Code.SERVICE_UNAVAILABLE, "the hub closes"));
@@ -69,9 +74,9 @@ export class TopicHandler implements RequestHandler {
   }
 
   async #answer(incoming: IncomingRequest): Promise<void> {
-    const { topics, now } = this.#context;
+    const { now } = this.#context;
     const request = new ServerRequest(incoming, undefined, this.#media);
-    const target = topics.parse(incoming.path.segments.slice(this.#prefixLength));
+    const target = this.#places.locate(incoming.path.segments);
     const caller = await identifyPeer(this.#context.hub, request);
     if (request.code === Code.GET && incoming.isRegistration) this.#observe(request, caller, target);
     else incoming.respond(now(), await this.#respond(request, caller, target));
@@ -114,9 +119,10 @@ export class TopicHandler implements RequestHandler {
       incoming.respond(now, response);
     } else {
       const lastValue = this.#lastValue(request, caller, target.name, false);
+      const isMissing = lastValue === undefined && !this.#places.isThereWithoutValue(target.name);
       const response = (wantsRetained ? lastValue : undefined) ?? NO_VALUE;
       // Too many observers: whoever asks gets the state, or hears that there is none.
-      const isEntered = this.#observedTopic(target.name).enter(now, incoming, response, caller.identity);
+      const isEntered = !isMissing && this.#observedTopic(target.name).enter(now, incoming, response, caller.identity);
       if (!isEntered && response === NO_VALUE) {
         throw new RequestRefusedError("not-found", `${target.name} has no value`);
       }
@@ -127,7 +133,7 @@ export class TopicHandler implements RequestHandler {
   #observedTopic(topic: string): ObservedTopic {
     const known = this.#observedTopics.get(topic);
     if (known !== undefined) return known;
-    const observed = new ObservedTopic(topic, this.#context, () => this.#observedTopics.delete(topic));
+    const observed = new ObservedTopic(topic, this.#context, this.#places, () => this.#observedTopics.delete(topic));
     this.#observedTopics.set(topic, observed);
     return observed;
   }
@@ -173,6 +179,7 @@ export class TopicHandler implements RequestHandler {
     const before = this.#context.topics.peek(topic);
     this.#checkPreconditions(options, caller, topic, before);
     const { contentFormat } = request;
+    this.#places.checkContent(topic, contentFormat);
     await this.#publisher.publish(caller.identity, caller.origin, {
       topic,
       payload: request.payload,
