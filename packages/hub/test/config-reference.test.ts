@@ -32,6 +32,7 @@ const SECTION_BY_OPTION = {
   limits: "limits",
   announcements: "announcements",
   store: "data",
+  bridges: "bridges",
   mirror: "mirror",
   pan: "pan",
   proxy: "proxy",
@@ -60,7 +61,12 @@ describe("every option of a hub can be configured", () => {
   test("every limit, with the default of the option", () => {
     const { limits } = hubOptionsOf(loadConfig({}).config);
     expect(limits).toMatchObject(MQTT_DEFAULTS);
-    const beside = ["maxRetainedMessages", "maxRetainedBytes", "topicCacheSize"] satisfies (keyof Limits)[];
+    const beside = [
+      "maxRetainedMessages",
+      "maxRetainedBytes",
+      "retainedFullPolicy",
+      "topicCacheSize",
+    ] satisfies (keyof Limits)[];
     expect(Object.keys(limits ?? {}).sort()).toEqual([...Object.keys(MQTT_DEFAULTS), ...beside].sort());
   });
 });

@@ -143,6 +143,59 @@ acl_file DIR/acl
     expect(given).not.toHaveProperty("access");
   });
 
+  test("bridges", async () => {
+    write({
+      "mosquitto.conf": `
+connection cloud
+address broker.example:8883
+topic sensors/# out 1
+topic # in 2 cmd/ site7/
+topic status both 0 "" site7/
+remote_username site7
+remote_password a secret
+remote_clientid site7-bridge
+bridge_cafile DIR/ca.crt
+bridge_protocol_version mqttv50
+keepalive_interval 30
+restart_timeout 5 60
+notifications false
+connection plain one
+address 192.0.2.1
+topic a
+`,
+      "ca.crt": "PEM\n",
+    });
+    const { config, text } = await importConf();
+    expect(config.bridges).toMatchObject([
+      {
+        name: "cloud",
+        url: "mqtts://broker.example:8883",
+        topics: [
+          { filter: "sensors/#", direction: "out", qos: 1 },
+          { filter: "#", direction: "in", qos: 2, local_prefix: "cmd/", remote_prefix: "site7/" },
+          { filter: "status", direction: "both", qos: 0, remote_prefix: "site7/" },
+        ],
+        protocol_version: 5,
+        username: "site7",
+        password: "a secret",
+        client_id: "site7-bridge",
+        keep_alive_seconds: 30,
+        min_reconnect_ms: 5000,
+        max_reconnect_ms: 60_000,
+        tls: { ca: "PEM" },
+      },
+      {
+        name: "plain-one",
+        url: "mqtt://192.0.2.1:1883",
+        topics: [{ filter: "a", direction: "out", qos: 0 }],
+        protocol_version: 4,
+      },
+    ]);
+    expect(text).toContain("notifications false: no setting of a bridge");
+    const { stdout } = await runIsthmus(["config", "show", inFolder("isthmus.yaml")]);
+    expect(stdout).not.toContain("a secret");
+  });
+
   test("files that it includes; the default listener by port", async () => {
     write({
       "mosquitto.conf": "port 1885\nbind_address 127.0.0.1\ninclude_dir DIR/conf.d\n",
@@ -165,8 +218,10 @@ acl_file DIR/acl
   });
 
   test("every directive of mosquitto.conf(5) is converted, or told with a reason of its own", async () => {
-    const lines = DIRECTIVES.split(/\s+/).map((name) => `${name} ${VALUE_BY_DIRECTIVE[name] ?? "1"}`);
-    write({ "mosquitto.conf": lines.join("\n") });
+    const lines = ["connection", ...DIRECTIVES.split(/\s+/)].map(
+      (name) => `${name} ${VALUE_BY_DIRECTIVE[name] ?? "1"}`,
+    );
+    write({ "mosquitto.conf": lines.join("\n"), "1": "PEM", acl: "" });
     expect((await importConf()).text).not.toContain("not a directive of mosquitto.conf that is known");
     write({ "mosquitto.conf": "prot 1883\nmax_keepalive\n" });
     const { text } = await importConf();
@@ -192,7 +247,7 @@ acl_file DIR/acl
   });
 });
 
-const DIRECTIVES = `address allow_anonymous allow_duplicate_messages allow_zero_length_clientid auth_opt_x auth_plugin auth_plugin_deny_special_chars auto_id_prefix autosave_interval autosave_on_changes bind_address bind_interface bridge_alpn bridge_attempt_unsubscribe bridge_bind_address bridge_cafile bridge_capath bridge_certfile bridge_identity bridge_insecure bridge_keyfile bridge_max_packet_size bridge_outgoing_retain bridge_protocol_version bridge_psk bridge_tls_version cafile capath certfile check_retain_source ciphers ciphers_tls1.3 cleansession clientid_prefixes connection connection_messages crlfile dhparamfile http_dir idle_timeout keepalive_interval keyfile listener local_cleansession local_clientid log_dest log_facility log_timestamp log_timestamp_format log_type max_connections max_inflight_bytes max_inflight_messages max_keepalive max_packet_size max_qos max_queued_bytes max_queued_messages memory_limit message_size_limit mount_point notification_topic notifications password_file per_listener_settings persistence persistence_file persistence_location persistent_client_expiration pid_file plugin plugin_opt_x port protocol psk_file psk_hint remote_clientid remote_password remote_username require_certificate restart_timeout retain_available round_robin set_tcp_nodelay socket_domain start_type sys_interval threshold tls_engine tls_engine_kpass_sha1 tls_keyform tls_version topic try_private upgrade_outgoing_qos use_identity_as_username use_subject_as_username use_username_as_clientid user websockets_headers_size websockets_log_level websockets_origin`;
+const DIRECTIVES = `address allow_anonymous allow_duplicate_messages allow_zero_length_clientid auth_opt_x auth_plugin auth_plugin_deny_special_chars auto_id_prefix autosave_interval autosave_on_changes bind_address bind_interface bridge_alpn bridge_attempt_unsubscribe bridge_bind_address bridge_cafile bridge_capath bridge_certfile bridge_identity bridge_insecure bridge_keyfile bridge_max_packet_size bridge_outgoing_retain bridge_protocol_version bridge_psk bridge_tls_version cafile capath certfile check_retain_source ciphers ciphers_tls1.3 cleansession clientid_prefixes connection_messages crlfile dhparamfile http_dir idle_timeout keepalive_interval keyfile listener local_cleansession local_clientid log_dest log_facility log_timestamp log_timestamp_format log_type max_connections max_inflight_bytes max_inflight_messages max_keepalive max_packet_size max_qos max_queued_bytes max_queued_messages memory_limit message_size_limit mount_point notification_topic notifications password_file per_listener_settings persistence persistence_file persistence_location persistent_client_expiration pid_file plugin plugin_opt_x port protocol psk_file psk_hint remote_clientid remote_password remote_username require_certificate restart_timeout retain_available round_robin set_tcp_nodelay socket_domain start_type sys_interval threshold tls_engine tls_engine_kpass_sha1 tls_keyform tls_version topic try_private upgrade_outgoing_qos use_identity_as_username use_subject_as_username use_username_as_clientid user websockets_headers_size websockets_log_level websockets_origin`;
 
 /** Of those for which a number would be none. */
 const VALUE_BY_DIRECTIVE: Readonly<Record<string, string>> = {
@@ -204,4 +259,6 @@ const VALUE_BY_DIRECTIVE: Readonly<Record<string, string>> = {
   tls_version: "tlsv1.2",
   address: "192.0.2.1",
   topic: "# both",
+  bridge_protocol_version: "mqttv50",
+  keepalive_interval: "60",
 };

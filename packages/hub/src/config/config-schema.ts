@@ -3,6 +3,7 @@ import type { JsonSchema } from "./json-schema.js";
 import { accessSection } from "./sections/access.js";
 import { adminSection } from "./sections/admin.js";
 import { announcementsSection } from "./sections/announcements.js";
+import { bridgesSection } from "./sections/bridges.js";
 import { coapSection } from "./sections/coap.js";
 import { historySection } from "./sections/history.js";
 import { limitsSection } from "./sections/limits.js";
@@ -33,6 +34,7 @@ export const configSchema = z.strictObject({
   access: accessSection.prefault({}).describe("who may connect, publish and subscribe"),
   limits: limitsSection.prefault({}).describe("bounds, see docs/limits.md"),
   announcements: announcementsSection.prefault({}).describe("what clients of MQTT 5.0 are told besides"),
+  bridges: bridgesSection.describe("other brokers that topics are shared with"),
   coap: coapSection.prefault({}).describe("limits of CoAP"),
   mirror: z
     .union([z.literal(false), mirrorSection])

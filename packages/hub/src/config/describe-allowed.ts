@@ -21,9 +21,15 @@ function describeKind(schema: JsonSchema): string {
     case "object":
       return "a mapping of settings";
     default:
-      if (schema.format === "path") return "a file or folder";
-      return schema.examples === undefined ? "a text" : `a text like ${schema.examples.join(" or ")}`;
+      return describeText(schema);
   }
+}
+
+function describeText({ format, examples, pattern }: JsonSchema): string {
+  if (format === "path") return "a file or folder";
+  if (format === "uri") return "a URL";
+  if (examples !== undefined) return `a text like ${examples.join(" or ")}`;
+  return pattern === undefined ? "a text" : `a text of the form ${pattern}`;
 }
 
 function describeRange({ minimum, maximum }: JsonSchema): string {

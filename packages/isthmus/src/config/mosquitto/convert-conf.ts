@@ -1,8 +1,9 @@
 import type { AccessRule } from "@isthmus/hub";
 import { type AccessDraft, type ConfDraft, emptyListener, type ListenerDraft } from "./conf-draft.js";
+import { convertBridge } from "./convert-bridge.js";
 import { convertAcl } from "./convert-acl.js";
 import { type Directive, readText } from "./read-conf.js";
-import { readDirectives, remarkOn } from "./read-directives.js";
+import { readDirectives } from "./read-directives.js";
 import type { Remark } from "./remark.js";
 
 /** What a mosquitto.conf becomes. */
@@ -23,13 +24,15 @@ const DATA_DIRECTORY = "/var/lib/isthmus";
  */
 export function convertConf(directives: readonly Directive[]): ConvertedConf {
   const { draft, bridges, remarks: unknown } = readDirectives(directives);
-  const remarks = [...unknown, ...bridges.flatMap((lines) => remarksOnBridge(lines))];
+  const converted = bridges.map(convertBridge);
+  const remarks = [...unknown, ...converted.flatMap((each) => each.remarks)];
   const listeners = listenersOf(draft);
   const isLocal = draft.listeners.length === 0 && !draft.isStandardUsed;
   const config = {
     data: draft.persistence ? DATA_DIRECTORY : "memory",
     listeners: listeners.map((listener) => convertListener(listener, draft, remarks)),
     access: draft.hasOwnSettings ? undefined : orNothing(convertAccess(draft.access, isLocal, false, remarks)),
+    bridges: converted.length === 0 ? undefined : converted.map(({ bridge }) => bridge),
     limits: { ...MOSQUITTO_LIMITS, ...draft.limits },
     sys: draft.sysIntervalMs === undefined ? undefined : { interval_ms: draft.sysIntervalMs },
     log: draft.logLevel === undefined ? undefined : { level: draft.logLevel },
@@ -116,16 +119,6 @@ function remarkOnData({ persistenceLocation = "" }: ConfDraft): Remark {
     text: `persistence_location ${persistenceLocation}`.trim(),
     reason: `what mosquitto.db holds is not taken over: isthmus starts with an empty ${DATA_DIRECTORY}`,
   };
-}
-
-function remarksOnBridge([connection, ...lines]: readonly Directive[]): readonly Remark[] {
-  if (connection === undefined) return [];
-  return [
-    remarkOn(connection, "a bridge: not converted"),
-    ...lines
-      .filter(({ name }) => !name.endsWith("password"))
-      .map((line) => remarkOn(line, `of the bridge ${connection.value}`)),
-  ];
 }
 
 function orNothing(record: Record<string, unknown>): Record<string, unknown> | undefined {

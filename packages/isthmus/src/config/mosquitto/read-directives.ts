@@ -4,7 +4,7 @@ import type { Remark } from "./remark.js";
 import { REASON_BY_DIRECTIVE } from "./unsupported.js";
 
 /** Directives of bridges, which are read by the bridge that they stand behind. */
-export type BridgeLines = readonly Directive[];
+export type BridgeLines = readonly [Directive, ...Directive[]];
 
 /** What a mosquitto.conf says. */
 export interface ReadDirectives {
@@ -134,7 +134,7 @@ export function readDirectives(directives: readonly Directive[]): ReadDirectives
     limits: {},
   };
   const remarks: Remark[] = [];
-  const bridges: Directive[][] = [];
+  const bridges: [Directive, ...Directive[]][] = [];
   let listener = standard;
   for (const directive of directives) {
     const { name, value } = directive;
