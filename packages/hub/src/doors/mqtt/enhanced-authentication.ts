@@ -80,14 +80,18 @@ export class EnhancedAuthentication {
   #proceed(exchange: AuthenticationExchange, data: Uint8Array | undefined): void {
     const isWelcomed = this.#connection.session !== undefined;
     this.#isThinking = true;
-    const handled = exchange.receive(data).then((step) => {
-      this.#isThinking = false;
-      if (this.#connection.isClosing) return;
-      if (step.type !== "continue") this.#exchange = undefined;
-      if (isWelcomed) this.#handleLater(step);
-      else this.#handleFirst(step);
-    });
-    if (!isWelcomed) this.#connection.awaitVerdict(handled);
+    const handled = this.#receive(exchange, data, isWelcomed);
+    if (isWelcomed) void handled;
+    else this.#connection.awaitVerdict(handled);
+  }
+
+  async #receive(exchange: AuthenticationExchange, data: Uint8Array | undefined, isWelcomed: boolean): Promise<void> {
+    const step = await exchange.receive(data);
+    this.#isThinking = false;
+    if (this.#connection.isClosing) return;
+    if (step.type !== "continue") this.#exchange = undefined;
+    if (isWelcomed) this.#handleLater(step);
+    else this.#handleFirst(step);
   }
 
   #handleFirst(step: AuthenticationStep): void {

@@ -19,9 +19,8 @@ import {
 } from "@isthmus/mqtt/codec";
 import {
   type ConnectionFailure,
-  Fifo,
   OutboundTopicAliases,
-  Outbox,
+  type Outbox,
   ServerConnection,
   type ServerConnectionOwner,
   type SessionLink,
@@ -31,7 +30,7 @@ import type { ClientCertificate, Identity, Refusal } from "../../access/access.j
 import type { EnhancedAuthentication } from "./enhanced-authentication.js";
 import type { Pausable } from "./back-pressure.js";
 import type { HookClient } from "../../hooks/hooks.js";
-import type { Flushable } from "../../flush-scheduler.js";
+import { ConnectionOutput, type OutputOwner } from "./connection-output.js";
 import { grant } from "./grant.js";
 import type { MqttDoor } from "./mqtt-door.js";
 import type { MqttSession } from "./mqtt-session.js";
@@ -53,7 +52,7 @@ export const STORE_FAILED = "the server cannot store messages any more";
  * One network connection of an MQTT client: the driver of its {@link ServerConnection}, and the way from its packets to
  * the exchange and back.
  */
-export class MqttConnection implements TransportListener, ServerConnectionOwner, SessionLink, Flushable, Pausable {
+export class MqttConnection implements TransportListener, ServerConnectionOwner, SessionLink, OutputOwner, Pausable {
   readonly outbox: Outbox;
   readonly remoteAddress: string;
   /** Milliseconds since 1970. */
@@ -62,7 +61,6 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   readonly listener: string;
   /** What the client has shown on a TLS listener. */
   readonly certificate: ClientCertificate | undefined;
-  mustBeStoredFirst = false;
   /** Undefined before the client was let in, and once it has left. */
   session: MqttSession | undefined;
   /** Kept for logs when the session has gone. */
@@ -83,14 +81,8 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   #paceTimer: NodeJS.Timeout | undefined;
   readonly #core: ServerConnection;
   #timer: NodeJS.Timeout | undefined;
-  #isFlushScheduled = false;
-  /** What waits for the store, oldest first; made when first needed. */
-  #setAside: Fifo<readonly Uint8Array[]> | undefined;
-  #setAsideBytes = 0;
-  #isTransportCongested = false;
+  readonly #output: ConnectionOutput;
   #isClosing = false;
-  /** True while the client waits for CONNACK. */
-  #isUnwelcomed = false;
   #isGraceful = false;
   /** When the credentials cease to hold, on the monotonic clock. */
   #expiresAt = Number.POSITIVE_INFINITY;
@@ -122,7 +114,8 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     this.certificate = certificate;
     this.remoteAddress = transport.remoteAddress;
     this.openedAt = door.clock.tick().epoch;
-    this.outbox = new Outbox(door.outboxMemory);
+    this.#output = new ConnectionOutput(this, door, transport);
+    this.outbox = this.#output.outbox;
     this.#core = new ServerConnection(this, this.outbox, door.options, door.clock.tick().monotonic);
     this.#armTimer();
     transport.open(this);
@@ -157,13 +150,12 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
 
   /** Bytes that wait to be taken by the client. */
   get unsentBytes(): number {
-    const waiting = this.outbox.pendingBytes + this.#setAsideBytes;
-    return waiting + (this.#isTransportCongested ? this.#transport.bufferedBytes : 0);
+    return this.#output.unsentBytes;
   }
 
   /** False once so much waits that whoever publishes to this client should wait as well. */
   get isRoomy(): boolean {
-    return this.unsentBytes < this.#door.options.congestionBytes;
+    return this.#output.isRoomy;
   }
 
   canSend(): boolean {
@@ -189,7 +181,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
 
   handleDrain(): void {
     this.#door.clock.tick();
-    this.#isTransportCongested = false;
+    this.#output.handleDrain();
     this.session?.pump();
   }
 
@@ -204,52 +196,28 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     clearTimeout(this.#paceTimer);
     this.#isClosing = true;
     this.#core.close();
-    this.outbox.clear();
-    this.#setAside = undefined;
+    this.#output.discard();
     this.#door.handleClosed(this, error, this.#isGraceful);
   }
 
   scheduleFlush(): void {
-    if (this.#isFlushScheduled) return;
-    this.#isFlushScheduled = true;
-    this.#door.flushScheduler.schedule(this);
+    this.#output.schedule();
   }
 
-  flush(): void {
-    const wasRoomy = this.isRoomy;
-    this.#isFlushScheduled = false;
-    this.#isUnwelcomed = false;
-    this.mustBeStoredFirst = false;
-    this.#countSent(this.outbox.pendingBytes);
-    this.#isTransportCongested = !this.outbox.flush(this.#transport);
-    if (this.#isClosing) this.#transport.end();
-    else if (!wasRoomy) this.#resumeIfRoomy();
+  handleSending(bytes: number): void {
+    const { traffic } = this.#door;
+    traffic.bytesSent += bytes;
+    traffic.packetsSent += this.#core.packetsSent - this.#packetsSentBefore;
+    this.#packetsSentBefore = this.#core.packetsSent;
   }
 
-  get hasSetAside(): boolean {
-    return this.#setAside !== undefined && this.#setAside.length > 0;
+  handleRoom(): void {
+    this.session?.pump();
   }
 
-  setAside(): void {
-    this.#isFlushScheduled = false;
-    this.mustBeStoredFirst = false;
-    this.#setAsideBytes += this.outbox.pendingBytes;
-    this.#setAside ??= new Fifo();
-    this.#setAside.push(this.outbox.take());
-  }
-
-  release(): void {
-    const segments = this.#setAside?.shift();
-    // The connection may have gone meanwhile.
-    if (segments === undefined) return;
-    this.#isUnwelcomed = false;
-    const wasRoomy = this.isRoomy;
-    const before = this.#setAsideBytes;
-    for (const { length } of segments) this.#setAsideBytes -= length;
-    this.#countSent(before - this.#setAsideBytes);
-    if (segments.length > 0) this.#isTransportCongested = !this.#transport.writeAll(segments);
-    if (this.#isClosing && !this.hasSetAside && !this.#isFlushScheduled) this.#transport.end();
-    else if (!wasRoomy) this.#resumeIfRoomy();
+  /** What was put into the outbox tells of something that the store must hold first. */
+  storeFirst(): void {
+    this.#output.mustBeStoredFirst = true;
   }
 
   pauseReading(): void {
@@ -267,12 +235,9 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
 
   /** Ends the connection because the store has failed: what still waits for it is never told. */
   abandon(): void {
-    this.outbox.clear();
-    this.#setAside = undefined;
-    this.#setAsideBytes = 0;
-    this.mustBeStoredFirst = false;
+    this.#output.discard();
     // Nothing goes before CONNACK. [MQTT-3.2.0-1]
-    if (this.#isUnwelcomed) this.destroy();
+    if (this.#output.isUnwelcomed) this.destroy();
     this.disconnect(ReasonCode.unspecifiedError, STORE_FAILED);
     // It may be closing already, and have waited for the store.
     this.scheduleFlush();
@@ -305,9 +270,9 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     const properties = { ...granted.properties, ...authentication };
     const reasonCode = ReasonCode.success;
     // What the session sends again tells of what may not be on the disk yet.
-    if (session.journal !== undefined || packet.will !== undefined) this.mustBeStoredFirst = true;
+    if (session.journal !== undefined || packet.will !== undefined) this.storeFirst();
     this.#core.accept({ type: "connack", sessionPresent: isPresent, reasonCode, properties }, keepAlive);
-    this.#isUnwelcomed = true;
+    this.#output.isUnwelcomed = true;
     session.attach(this);
     this.#armTimer();
   }
@@ -377,7 +342,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     if (flow === undefined) return;
     const { packetIdentifier, reasonCode } = frame;
     const now = this.#door.clock.epoch;
-    this.mustBeStoredFirst = true;
+    this.storeFirst();
     switch (frame.type) {
       case "puback":
         flow.handlePuback(packetIdentifier, now);
@@ -414,7 +379,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     const { session } = this;
     if (session === undefined) return;
     const { reasonCodes, reasonString, backlogs } = subscribe(this.#door, session, this.identity, packet, verdicts);
-    this.mustBeStoredFirst = true;
+    this.storeFirst();
     const properties = reasonString === undefined ? undefined : { reasonString };
     this.#core.send({ type: "suback", packetIdentifier: packet.packetIdentifier, reasonCodes, properties });
     for (const backlog of backlogs) session.deliverRetained(backlog);
@@ -427,7 +392,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     for (const [index, topicFilter] of packet.topicFilters.entries()) {
       if (reasonCodes[index] === ReasonCode.success) this.#door.hooks?.tellUnsubscribed(this.hookClient, topicFilter);
     }
-    this.mustBeStoredFirst = true;
+    this.storeFirst();
     this.#core.send({ type: "unsuback", packetIdentifier: packet.packetIdentifier, reasonCodes });
   }
 
@@ -460,13 +425,13 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     const at = this.outbox.reserve(acknowledgementSize(code));
     write(this.outbox.staging, at, packetIdentifier, code);
     this.#door.traffic.packetsSent++;
-    this.mustBeStoredFirst = true;
+    this.storeFirst();
     this.scheduleFlush();
   }
 
   /** As {@link acknowledge}, with the reason for a refusal in words. */
   acknowledgeRefused(type: "puback" | "pubrec", packetIdentifier: number, reasonCode: number, reason: string): void {
-    this.mustBeStoredFirst = true;
+    this.storeFirst();
     this.#core.send({ type, packetIdentifier, reasonCode, properties: { reasonString: toReasonString(reason) } });
   }
 
@@ -504,22 +469,10 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     this.#packetsReceivedBefore = this.#core.packetsReceived;
   }
 
-  #countSent(bytes: number): void {
-    const { traffic } = this.#door;
-    traffic.bytesSent += bytes;
-    traffic.packetsSent += this.#core.packetsSent - this.#packetsSentBefore;
-    this.#packetsSentBefore = this.#core.packetsSent;
-  }
-
-  /** The transport took all at once: no drain will follow that sets going what has waited for room. */
-  #resumeIfRoomy(): void {
-    if (this.isRoomy) this.session?.pump();
-  }
-
   #close(): void {
     this.#isClosing = true;
     this.#door.release(this, this.#isGraceful);
-    this.scheduleFlush();
+    this.#output.end();
   }
 
   #armTimer(): void {

@@ -198,7 +198,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
   #noteChange(entry: OutboundEntry<MqttMessage>): void {
     if (this.journal === undefined) return;
     this.journal.noteChange(this, entry);
-    if (this.connection !== undefined) this.connection.mustBeStoredFirst = true;
+    this.connection?.storeFirst();
   }
 
   #send(
