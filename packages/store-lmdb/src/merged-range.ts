@@ -50,7 +50,9 @@ class TableCursor {
   readonly #sources: RangeSources;
   readonly #table: TableName;
   readonly #end: Uint8Array | undefined;
-  #start: Uint8Array;
+  readonly #prefix: Uint8Array;
+  /** The key that was passed last. */
+  #passed: Uint8Array | undefined;
   #records: readonly TableRecord[] = [];
   #at = 0;
   #version = -1;
@@ -58,7 +60,7 @@ class TableCursor {
   constructor(sources: RangeSources, table: TableName, prefix: Uint8Array) {
     this.#sources = sources;
     this.#table = table;
-    this.#start = prefix;
+    this.#prefix = prefix;
     this.#end = prefix.length === 0 ? undefined : endOfPrefix(prefix);
   }
 
@@ -66,7 +68,8 @@ class TableCursor {
   peek(): TableRecord | undefined {
     const isCurrent = this.#version === this.#sources.tablesVersion;
     if (isCurrent && (this.#at < this.#records.length || this.#records.length === 0)) return this.#records[this.#at];
-    this.#records = this.#sources.reader.read(this.#table, this.#start, this.#end);
+    const start = this.#passed === undefined ? this.#prefix : Buffer.concat([this.#passed, Uint8Array.of(0)]);
+    this.#records = this.#sources.reader.read(this.#table, start, this.#end);
     this.#at = 0;
     this.#version = this.#sources.tablesVersion;
     return this.#records[0];
@@ -76,7 +79,7 @@ class TableCursor {
   pass(tableKey: Uint8Array): void {
     const record = this.#records[this.#at];
     if (record !== undefined && Buffer.compare(record.tableKey, tableKey) === 0) this.#at++;
-    this.#start = Buffer.concat([tableKey, Uint8Array.of(0)]);
+    this.#passed = tableKey;
   }
 }
 
