@@ -7,6 +7,7 @@ import type { ConnectPacket } from "@isthmus/mqtt/codec";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Access, Credentials, Verdict } from "../src/access/access.js";
 import { hashPassword } from "../src/access/passwords/password-secret.js";
+import { PasswordSource } from "../src/access/sources/password-source.js";
 import { AccessError, type AccessOptions, type AccessRule } from "../src/index.js";
 import { MemoryDoor } from "./memory-door.js";
 import { publishPacket } from "./scripted-client.js";
@@ -71,6 +72,33 @@ describe("users of a password file", () => {
     await start({ allowAnonymous: true });
     expect((await (await hub.open()).connect()).reasonCode).toBe(0);
     expect((await (await hub.open()).connect(credentials("carl", "x"))).reasonCode).toBe(0x86);
+  });
+
+  test("are looked up in a time that does not tell who is known: a stranger's password is hashed as well", async () => {
+    const source = await PasswordSource.load({ type: "passwords", file });
+    const ask = (user: string) =>
+      source.identify({ door: "mqtt", listener: "mqtt", address: "a:1", user, password: encodeUtf8("x") });
+    const [known, stranger] = [ask("anna"), ask("nobody")];
+    expect([known instanceof Promise, stranger instanceof Promise]).toEqual([true, true]);
+    expect([await known, await stranger]).toEqual([expect.objectContaining({ reasonCode: 0x86 }), undefined]);
+  });
+
+  test("wait for each other to be checked, and no more than a few: the others are told that the server is busy", async () => {
+    const source = await PasswordSource.load({
+      type: "passwords",
+      file,
+      maxConcurrentChecks: 1,
+      maxWaitingChecks: 1,
+    });
+    const password = encodeUtf8("sesame");
+    const findings = [1, 2, 3].map(async () =>
+      source.identify({ door: "mqtt", listener: "mqtt", address: "a:1", user: "anna", password }),
+    );
+    expect(await Promise.all(findings)).toEqual([
+      expect.objectContaining({ user: "anna" }),
+      expect.objectContaining({ user: "anna" }),
+      expect.objectContaining({ reasonCode: 0x89 }),
+    ]);
   });
 
   test("what a client sends behind CONNECT waits for the verdict, in order", async () => {

@@ -161,6 +161,22 @@ describe("client certificates", () => {
     expect((await connack(show(anna)))?.reasonCode).toBe(0);
   });
 
+  test("that are revoked later are not accepted after a reload, nor by resuming a session of before", async () => {
+    const lost = authority.issue("lost");
+    const crlFile = authority.revoke();
+    await start({ caFile: authority.caFile, crlFile }, { access });
+    const before = await open({ ...show(lost), maxVersion: "TLSv1.2" });
+    const session = before.getSession();
+    expect(session).toBeDefined();
+    const resumed = await open({ ...show(lost), session, maxVersion: "TLSv1.2" });
+    expect(resumed.isSessionReused()).toBe(true);
+    authority.revoke(lost);
+    await hub.reload();
+    expect(await connack({ ...show(lost), session, maxVersion: "TLSv1.2" })).toBeUndefined();
+    expect(await connack(show(lost))).toBeUndefined();
+    expect((await connack(show(anna)))?.reasonCode).toBe(0);
+  });
+
   test("may be optional; one that is shown has to be good all the same", async () => {
     await start(
       { caFile: authority.caFile, clientCertificate: "optional" },
