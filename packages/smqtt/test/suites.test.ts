@@ -224,7 +224,8 @@ describe("attribute-based suites", async () => {
     });
     const suite = make(guarded, () => noble);
     isForbidden = true;
-    const enrolment = await suite.enrol(await suite.setup(random), grantOf(reads), random);
+    const few = grantOf({ subscribe: ["a"], attributes: ["x"], validity: { from: NOW, until: NOW + 3600 } });
+    const enrolment = await suite.enrol(await suite.setup(random), few, random);
     expect((await suite.rotate(enrolment.master, [], random)).generation).toBe(2);
     expect(() => guarded.name).toThrow();
   });

@@ -30,8 +30,3 @@ const WITHOUT_WILL: FlagValues<typeof WILL_FLAGS> = {
   willQos: WILL_FLAGS.willQos.initial,
   willRetain: WILL_FLAGS.willRetain.initial,
 };
-
-/** Whether any flag says which broker. */
-export function namesBroker({ host, port, url, unix }: BrokerValues): boolean {
-  return [host, port, url, unix].some((value) => value !== undefined);
-}
