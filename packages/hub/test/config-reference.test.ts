@@ -25,6 +25,7 @@ test(`the committed JSON schema is that of the sections (${UPDATE})`, () => {
 const SECTION_BY_OPTION = {
   mqtt: "listeners",
   http: "listeners",
+  httpLimits: "http",
   coap: "listeners",
   listeners: "listeners",
   access: "access",

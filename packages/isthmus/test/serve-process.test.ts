@@ -117,7 +117,7 @@ describe("SIGHUP", () => {
       ['access: {rules: [{allow: read, topics: ["#/a"]}]}', "#/a"],
       ["access: {sources: [{type: passwords, file: nowhere}]}", "nowhere"],
       ["listeners: [{type: mqtt, port: 0, host: 192.0.2.1}]\naccess: {allow_anonymous: true}", "192.0.2.1"],
-    ]) {
+    ] as const) {
       writeFileSync(file, wrong);
       const line = await hub.reload();
       expect(line).toContain("configuration not reloaded: all stays as it was");

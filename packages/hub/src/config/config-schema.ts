@@ -6,6 +6,7 @@ import { announcementsSection } from "./sections/announcements.js";
 import { bridgesSection } from "./sections/bridges.js";
 import { coapSection } from "./sections/coap.js";
 import { historySection } from "./sections/history.js";
+import { httpSection } from "./sections/http.js";
 import { limitsSection } from "./sections/limits.js";
 import { listenersSection } from "./sections/listeners.js";
 import { logSection } from "./sections/log.js";
@@ -36,6 +37,7 @@ export const configSchema = z.strictObject({
   announcements: announcementsSection.prefault({}).describe("what clients of MQTT 5.0 are told besides"),
   bridges: bridgesSection.describe("other brokers that topics are shared with"),
   coap: coapSection.prefault({}).describe("limits of CoAP"),
+  http: httpSection.prefault({}).describe("limits of `/topics` over HTTP"),
   mirror: z
     .union([z.literal(false), mirrorSection])
     .prefault({})

@@ -7,7 +7,8 @@ import type { Config } from "./config-schema.js";
  * undefined if need be: what is no longer configured must not stay.
  */
 export function hubOptionsOf(config: Config): Omit<HubOptions, "store" | "log"> {
-  const { data: _data, durability: _durability, log: _log, listeners, coap: limits, ...options } = camelCased(config);
+  const { data: _data, durability: _durability, log: _log, ...all } = camelCased(config);
+  const { listeners, coap: limits, http: httpLimits, ...options } = all;
   const coap = listeners.find((listener) => listener.type === "coap");
   return {
     history: undefined,
@@ -15,6 +16,7 @@ export function hubOptionsOf(config: Config): Omit<HubOptions, "store" | "log"> 
     smqtt: undefined,
     ...options,
     listeners: listeners.filter((listener) => listener.type !== "coap"),
+    httpLimits,
     coap: coap && { ...coap, limits },
   };
 }
