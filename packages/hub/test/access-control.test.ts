@@ -193,6 +193,23 @@ describe("rules", () => {
     expect(await client.publish("clients/other/a", "x", { qos: 1 })).toBe(0x87);
   });
 
+  test("client identifiers can be made each user's own", async () => {
+    await start({ clientIds: "own", allowAnonymous: true });
+    const codes: number[] = [];
+    for (const [who, clientId] of [
+      [ANNA, "anna"],
+      [ANNA, "anna:phone"],
+      [ANNA, ""],
+      [ANNA, "ben"],
+      [ANNA, "annabel"],
+      [{}, ""],
+      [{}, "anna"],
+    ] as const) {
+      codes.push((await (await hub.open()).connect({ ...who, clientId })).reasonCode);
+    }
+    expect(codes).toEqual([0, 0, 0, 0x85, 0x85, 0, 0x85]);
+  });
+
   test("who takes up another user's session gets nothing that waits there and is not for them", async () => {
     await start({ rules, groups });
     const lasting = { clientId: "tablet", cleanStart: false, properties: { sessionExpiryInterval: 100 } };

@@ -153,6 +153,15 @@ describe("SCRAM-SHA-256", () => {
     await client.closed;
   });
 
+  test("a client identifier that is not the user's own is refused at the end", async () => {
+    await start({ clientIds: "own" });
+    const client = await hub.open();
+    const login = scram("anna", "sesame");
+    client.send({ ...connectPacket(login.first()), clientId: "ben" });
+    client.send(auth(await login.final((await client.expect("auth")).properties?.authenticationData)));
+    expect((await client.expect("connack")).reasonCode).toBe(0x85);
+  });
+
   test("a client may go in the middle of it", async () => {
     await start();
     const client = await hub.open();

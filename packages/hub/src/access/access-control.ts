@@ -101,11 +101,12 @@ export class AccessControl implements Access {
       : this.#note(verdict, credentials);
   }
 
-  #note(verdict: Verdict, { address, user = "", password, token, clientId, listener }: Credentials): Verdict {
+  #note(verdict: Verdict, credentials: Credentials): Verdict {
+    const { address, user = "", password, token, clientId, listener } = credentials;
     const host = hostOf(address);
     if (!("reasonCode" in verdict)) {
       if (password !== undefined || token !== undefined) this.#signInDelay.noteSuccess(host, user);
-      return { clientId, listener, ...verdict };
+      return this.#policyOf(listener).checkClientId(verdict, credentials) ?? { clientId, listener, ...verdict };
     }
     if (GUESSED_WRONG.has(verdict.reasonCode) && (password !== undefined || token !== undefined)) {
       this.#signInDelay.noteFailure(host, user, performance.now());
@@ -116,7 +117,9 @@ export class AccessControl implements Access {
   beginExchange(method: string, credentials: Credentials): AuthenticationExchange | undefined {
     const users = this.#policyOf(credentials.listener).scramUsers;
     if (method !== SCRAM_SHA_256 || users === undefined) return undefined;
-    return new ScramExchange(users, this.#signInDelay, credentials);
+    const check = (identity: Identity): Refusal | undefined =>
+      this.#policyOf(credentials.listener).checkClientId(identity, credentials);
+    return new ScramExchange({ users, check, signInDelay: this.#signInDelay }, credentials);
   }
 
   mayPublish(identity: Identity, topic: Topic): boolean {

@@ -23,6 +23,12 @@ export interface AccessOptions {
   /** Default: none, thus everything is allowed to who is let in. With rules, what none allows is denied. */
   readonly rules?: readonly AccessRule[] | undefined;
   readonly groups?: readonly GroupOptions[] | undefined;
+  /**
+   * Which client identifiers MQTT clients may choose. "own": the user name, or one that begins with it and a colon, as
+   * `anna:phone`; anonymous clients get theirs from the hub. So nobody takes over another user's session, and `%c` is
+   * as good as `%u`. Default "any".
+   */
+  readonly clientIds?: "any" | "own" | undefined;
   /** How those who try passwords are slowed down; for the whole hub. */
   readonly signInDelay?: SignInDelayOptions | undefined;
 }

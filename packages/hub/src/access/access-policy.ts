@@ -11,13 +11,14 @@ export class AccessPolicy {
   readonly #rules: RuleSet;
   readonly #ruleCount: number;
   readonly #isLocal: boolean;
+  readonly #clientIds: "any" | "own";
 
   /**
    * @param sources those of the options, loaded
    * @throws AccessRuleError
    */
   constructor(
-    { allowAnonymous, rules = [], groups = [] }: AccessOptions,
+    { allowAnonymous, rules = [], groups = [], clientIds = "any" }: AccessOptions,
     sources: readonly IdentitySource[],
     isLocal: boolean,
   ) {
@@ -26,6 +27,7 @@ export class AccessPolicy {
     this.#rules = new RuleSet(rules, groups);
     this.#ruleCount = rules.length;
     this.#isLocal = isLocal;
+    this.#clientIds = clientIds;
   }
 
   /** Who can connect: `2 users of /etc/isthmus/users may publish and subscribe as 5 rules allow`. */
@@ -47,6 +49,13 @@ export class AccessPolicy {
       if (finding !== undefined) return finding;
     }
     return this.#withoutSource(credentials);
+  }
+
+  /** Why somebody who is known may not go by the client identifier that they have chosen. */
+  checkClientId({ user }: Identity, { door, clientId = "" }: Credentials): Refusal | undefined {
+    if (this.#clientIds === "any" || door !== "mqtt" || clientId === "") return undefined;
+    if (user !== undefined && (clientId === user || clientId.startsWith(`${user}:`))) return undefined;
+    return { reasonCode: ReasonCode.clientIdentifierNotValid, reason: "the client identifier is not the user's own" };
   }
 
   /** Who can log in by SCRAM-SHA-256. */

@@ -97,6 +97,12 @@ const accessShape = {
     .optional()
     .describe("where the hub learns who somebody is; the first that knows the user decides"),
   rules: z.array(rule).optional().describe("who may do what; without any, who is let in may do anything"),
+  client_ids: z
+    .enum(["any", "own"])
+    .optional()
+    .describe(
+      "client identifiers that MQTT clients may choose; `own`: the user name, or one that begins with it and a colon; default: `any`",
+    ),
   groups: z.array(group).optional().describe("users who share rules"),
 };
 
