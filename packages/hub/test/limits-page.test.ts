@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { ADMIN_DEFAULTS } from "../src/admin/admin-mount.js";
+import { BRIDGE_DEFAULTS } from "../src/bridge/bridge-options.js";
+import { HOOK_DEFAULTS } from "../src/hooks/hook-runner.js";
 import { MQTT_DEFAULTS } from "../src/index.js";
 
 const page = readFileSync(fileURLToPath(new URL("../../../docs/limits.md", import.meta.url)), "utf8");
@@ -8,4 +11,19 @@ const page = readFileSync(fileURLToPath(new URL("../../../docs/limits.md", impor
 test.each(Object.entries(MQTT_DEFAULTS))("docs/limits.md tells the default of %s", (name, value) => {
   const row = new RegExp(`^\\| \`${name}\` +\\| (\\S+) +\\|`, "m").exec(page);
   expect(row?.[1]).toBe(String(value));
+});
+
+const OPERATIONS = [
+  ...Object.entries(HOOK_DEFAULTS).map(([name, value]) => [`hooks.${name}`, value] as const),
+  ...Object.entries(ADMIN_DEFAULTS).map(([name, value]) => [`admin.${name}`, value] as const),
+  ...Object.entries(BRIDGE_DEFAULTS).map(([name, value]) => [`bridges[].${name}`, value] as const),
+];
+
+test.each(OPERATIONS)("docs/limits.md tells the default of %s", (name, value) => {
+  const [, , told] =
+    page
+      .split("\n")
+      .find((line) => line.startsWith(`| \`${name}\` `))
+      ?.split("|") ?? [];
+  expect(told?.trim()).toBe(String(value));
 });

@@ -7,7 +7,8 @@ export interface AdminOptions {
   readonly maximumBodySize?: number | undefined;
 }
 
-const DEFAULT_MAXIMUM_BODY_SIZE = 1024 * 1024;
+/** See {@link AdminOptions}. */
+export const ADMIN_DEFAULTS = { maximumBodySize: 1024 * 1024 };
 
 /** `/api`: loaded with the first request. */
 export class AdminMount implements HttpMount {
@@ -22,6 +23,6 @@ export class AdminMount implements HttpMount {
 
   async load(): Promise<HttpHandler> {
     const { apiHandler } = await import("./api-handler.js");
-    return apiHandler(this.#context, this.#options.maximumBodySize ?? DEFAULT_MAXIMUM_BODY_SIZE);
+    return apiHandler(this.#context, this.#options.maximumBodySize ?? ADMIN_DEFAULTS.maximumBodySize);
   }
 }

@@ -1,6 +1,6 @@
 import type { ConnackPacket, ConnectPacket, Packet, SubscriptionRequest } from "@isthmus/mqtt/codec";
 import type { Logger } from "pino";
-import type { BridgeOptions } from "./bridge-options.js";
+import { BRIDGE_DEFAULTS, type BridgeOptions } from "./bridge-options.js";
 import { Handshake } from "./handshake.js";
 import type { HopMark } from "./hop-mark.js";
 import type { PacketPort } from "./packet-port.js";
@@ -151,7 +151,8 @@ export class BridgeLink {
   /** Pings the other broker when nothing else is said, and gives it up when it does not answer. [MQTT-3.1.2-20] */
   #keepAlive(): void {
     const { port, connack } = this.#remote;
-    const seconds = connack.properties?.serverKeepAlive ?? this.#context.options.keepAliveSeconds ?? 60;
+    const seconds =
+      connack.properties?.serverKeepAlive ?? this.#context.options.keepAliveSeconds ?? BRIDGE_DEFAULTS.keepAliveSeconds;
     if (seconds === 0) return;
     const intervalMs = seconds * 1000;
     this.#pingTimer = setInterval(() => {

@@ -48,3 +48,12 @@ export interface BridgeOptions {
   /** Hubs and brokers that a message may have passed before it is taken for one that goes in circles. Default 8. */
   readonly maxHops?: number | undefined;
 }
+
+/** See {@link BridgeOptions}. */
+export const BRIDGE_DEFAULTS = {
+  keepAliveSeconds: 60,
+  minReconnectMs: 1000,
+  maxReconnectMs: 30_000,
+  timeoutMs: 30_000,
+  maxHops: 8,
+};

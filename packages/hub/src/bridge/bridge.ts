@@ -8,7 +8,7 @@ import type { MqttDoor } from "../doors/mqtt/mqtt-door.js";
 import type { HubContext } from "../hub-context.js";
 import { BRIDGE_CLIENT_PREFIX } from "./bridges-part.js";
 import { BridgeLink, introduce, type LinkContext, type LinkEnd, type Side, subscribe } from "./bridge-link.js";
-import type { BridgeOptions } from "./bridge-options.js";
+import { BRIDGE_DEFAULTS, type BridgeOptions } from "./bridge-options.js";
 import { HopMark } from "./hop-mark.js";
 import { PacketPort } from "./packet-port.js";
 import { TopicMap } from "./topic-map.js";
@@ -23,7 +23,6 @@ export interface BridgeContext extends HubContext {
 /** Room for a hop mark and the longer lengths that it may bring. */
 const MARK_BYTES = 64;
 const FOR_EVER = 0xffff_ffff;
-const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** A bridge may do what the rules do not deny to everybody. */
 const IDENTITY: Identity = {
@@ -58,7 +57,7 @@ export class Bridge {
       options,
       outbound: new TopicMap(options.topics, "out"),
       inbound: new TopicMap(options.topics, "in"),
-      hopMark: new HopMark(context.mark, options.maxHops ?? 8),
+      hopMark: new HopMark(context.mark, options.maxHops ?? BRIDGE_DEFAULTS.maxHops),
       log: context.log,
     };
   }
@@ -100,7 +99,8 @@ export class Bridge {
 
   async #run(): Promise<void> {
     const { signal } = this.#ending;
-    const { name, minReconnectMs = 1000, maxReconnectMs = 30_000 } = this.#link.options;
+    const { name, minReconnectMs = BRIDGE_DEFAULTS.minReconnectMs } = this.#link.options;
+    const { maxReconnectMs = BRIDGE_DEFAULTS.maxReconnectMs } = this.#link.options;
     for (let attempt = 0; !signal.aborted; attempt++) {
       const startedAt = performance.now();
       const error = await this.#linkOnce().catch((cause: unknown) => cause);
@@ -156,7 +156,7 @@ export class Bridge {
 
   async #enterBroker(): Promise<LinkEnd> {
     const { options, inbound } = this.#link;
-    const { protocolVersion = 5, tls, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+    const { protocolVersion = 5, tls, timeoutMs = BRIDGE_DEFAULTS.timeoutMs } = options;
     const signal = AbortSignal.any([this.#ending.signal, AbortSignal.timeout(timeoutMs)]);
     const transport = await openNodeTransport(new URL(options.url), { protocolVersion, tls }, signal);
     const { maximumPacketSize, receiveMaximum } = this.#context.mqttDoor.options;
@@ -167,7 +167,7 @@ export class Bridge {
       protocolVersion,
       clientId: options.clientId ?? `isthmus-${options.name}`,
       cleanStart: false,
-      keepAlive: options.keepAliveSeconds ?? 60,
+      keepAlive: options.keepAliveSeconds ?? BRIDGE_DEFAULTS.keepAliveSeconds,
       username: options.username,
       password: options.password === undefined ? undefined : encodeUtf8(options.password),
       properties:
@@ -182,7 +182,7 @@ export class Bridge {
   /** @param remote whose limits are this hub's as well, as long as the link lasts. */
   async #enterHub(remote: LinkEnd | undefined): Promise<LinkEnd> {
     const { mqttDoor } = this.#context;
-    const { name, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#link.options;
+    const { name, timeoutMs = BRIDGE_DEFAULTS.timeoutMs } = this.#link.options;
     const [near, far] = memoryTransportPair(["the hub", `bridge ${name}`]);
     mqttDoor.openOwn(far, IDENTITY);
     const { receiveMaximum, maximumPacketSize } = remote?.connack.properties ?? {};

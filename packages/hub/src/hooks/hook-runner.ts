@@ -5,13 +5,16 @@ import type { Logger } from "pino";
 import type { Refusal } from "../access/access.js";
 import type { Awaitable, Departure, HookClient, HookOptions, Hooks, Replacement } from "./hooks.js";
 
-const DEFAULT_TIMEOUT_MS = 10_000;
+/** See {@link HookOptions}. */
+export const HOOK_DEFAULTS: Required<HookOptions> = { timeoutMs: 10_000 };
 
 /** What a client is told when a hook has failed: whatever went wrong is for the log alone. */
 const FAILED: Refusal = { reasonCode: ReasonCode.implementationSpecificError, reason: "a hook has failed" };
 
 /** What messages pass after the embedding program's hook. */
 export interface PublishGate {
+  /** Whether messages of the topic have to pass it. */
+  concerns(topic: string): boolean;
   /** What of a message is to be different, or why it is not to be published. It does not throw or reject. */
   seal(message: Message): Awaitable<Replacement | Refusal | undefined>;
 }
@@ -23,16 +26,21 @@ export class HookRunner {
   readonly #timeoutMs: number;
   readonly #gate: PublishGate | undefined;
 
-  constructor(hooks: Hooks, log: Logger, { timeoutMs = DEFAULT_TIMEOUT_MS }: HookOptions = {}, gate?: PublishGate) {
+  constructor(
+    hooks: Hooks,
+    log: Logger,
+    { timeoutMs = HOOK_DEFAULTS.timeoutMs }: HookOptions = {},
+    gate?: PublishGate,
+  ) {
     this.hooks = hooks;
     this.#gate = gate;
     this.#log = log;
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Whether each message is to pass by {@link publish}. */
-  get seesMessages(): boolean {
-    return this.hooks.onPublish !== undefined || this.#gate !== undefined;
+  /** Whether messages of the topic are to pass by {@link publish}. */
+  sees(topic: string): boolean {
+    return this.hooks.onPublish !== undefined || this.#gate?.concerns(topic) === true;
   }
 
   /** The message that is to be published instead of `message`, most often itself; or why it is not to be. */

@@ -68,5 +68,5 @@ export interface Hooks {
 /** The hooks of a hub, and how long they may take. */
 export interface HookOptions {
   /** Milliseconds that a promise of a hook may take to settle. Default 10,000. */
-  readonly timeoutMs?: number | undefined;
+  readonly timeoutMs?: number;
 }
