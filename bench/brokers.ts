@@ -129,7 +129,7 @@ async function startIsthmus(signal: AbortSignal, isDurable: boolean): Promise<Ru
     "--log-level",
     "warn",
   ];
-  const child = new Child(BROKER_CORE, process.execPath, args);
+  const child = new Child(isDurable ? undefined : BROKER_CORE, process.execPath, args);
   return whenReady(child, directory, async () => {
     await child.waitFor(/^ready$/m, READY_MS, signal);
     const startedMs = performance.now() - child.startedAt;
@@ -143,7 +143,7 @@ async function startPeer(file: string, signal: AbortSignal, isDurable = false): 
   const directory = isDurable ? makeDirectory() : undefined;
   const journal = directory === undefined ? [] : [path.join(directory, "journal")];
   const program = path.join(import.meta.dirname, "peers", file);
-  const child = new Child(BROKER_CORE, process.execPath, [program, String(port), ...journal]);
+  const child = new Child(isDurable ? undefined : BROKER_CORE, process.execPath, [program, String(port), ...journal]);
   return whenReady(child, directory, async () => {
     await child.waitFor(/^ready$/m, READY_MS, signal);
     return { url: `mqtt://127.0.0.1:${port}`, startedMs: performance.now() - child.startedAt };
@@ -158,7 +158,7 @@ async function startMosquitto(signal: AbortSignal, isDurable: boolean): Promise<
   // As root it becomes a user of its own.
   chmodSync(directory, 0o777);
   writeFileSync(configPath, `listener ${port} 127.0.0.1\n${MOSQUITTO_CONFIG}${persistence}`, { mode: 0o644 });
-  const child = new Child(BROKER_CORE, mosquittoPath ?? "mosquitto", ["-c", configPath]);
+  const child = new Child(isDurable ? undefined : BROKER_CORE, mosquittoPath ?? "mosquitto", ["-c", configPath]);
   return whenReady(child, directory, async () => {
     await acceptsConnections(port, signal);
     return { url: `mqtt://127.0.0.1:${port}`, startedMs: performance.now() - child.startedAt };

@@ -54,7 +54,7 @@ async function measureScenario(
 ): Promise<Report> {
   const running = await broker.start(signal, isDurable(scenario));
   try {
-    const generator = new Child(GENERATOR_CORE, process.execPath, [
+    const generator = new Child(isDurable(scenario) ? undefined : GENERATOR_CORE, process.execPath, [
       ISTHMUS,
       "bench",
       "mqtt",

@@ -37,9 +37,10 @@ export class Child {
   #errorOutput = "";
   #onOutput: (() => void) | undefined;
 
-  constructor(core: Core, command: string, args: readonly string[]) {
+  constructor(core: Core | undefined, command: string, args: readonly string[]) {
     this.#name = command;
-    const [file, allArgs] = canPin ? ["taskset", ["-c", String(core), command, ...args]] : [command, [...args]];
+    const [file, allArgs] =
+      canPin && core !== undefined ? ["taskset", ["-c", String(core), command, ...args]] : [command, [...args]];
     this.#child = spawn(file, allArgs, { stdio: ["ignore", "pipe", "pipe"] });
     running.add(this.#child);
     this.#ended = this.#watchEnd();

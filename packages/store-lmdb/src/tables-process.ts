@@ -4,6 +4,7 @@
  * LMDB trusts its file and takes the process down with it when that is damaged. Here it takes down none but this one, and
  * the hub can say what has happened.
  */
+import { constants, setPriority } from "node:os";
 import { ALL_FRAMES, TableWriter } from "./table-writer.js";
 import type { TablesState } from "./tables.js";
 
@@ -24,6 +25,9 @@ export type TablesReply =
 
 // The hub decides when to stop: Ctrl-C on a terminal and a supervisor's signal reach this process as well.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+
+// It is in no hurry, and the hub is: where cores are few, the hub goes first.
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 const [, , directory = "", mapSize = ""] = process.argv;
 let writer: TableWriter | undefined;
