@@ -81,7 +81,7 @@ export class Publisher {
 
   async #throughHook(identity: Identity, message: Message): Promise<Message> {
     const { hooks, metrics, log } = this.#context;
-    if (hooks === undefined || !hooks.seesMessages) return message;
+    if (hooks === undefined || !hooks.sees(message.topic)) return message;
     const { door, name } = message.origin;
     const verdict = await hooks.publish({ door, name, identity, address: undefined }, message);
     if (!("reasonCode" in verdict)) return verdict;

@@ -55,6 +55,10 @@ export class SealingGate {
     this.#opened.reject(new Error("the hub is closing"));
   }
 
+  concerns(topic: string): boolean {
+    return this.#ruleOf(topic) !== undefined;
+  }
+
   /** What goes on instead of the message; undefined for one that goes on as it is. At once when its key is at hand. */
   seal(message: Message): Awaitable<Replacement | Refusal | undefined> {
     const rule = this.#ruleOf(message.topic);

@@ -59,7 +59,7 @@ export class PublicationIntake {
     this.#door.checkPublication(frame, properties);
     const { hooks } = this.#door;
     if (!this.#mayPublish(topic)) this.#refuse(frame, topic);
-    else if (hooks?.seesMessages === true) this.#publishThroughHook(hooks, frame, topic, properties);
+    else if (hooks?.sees(topic.name) === true) this.#publishThroughHook(hooks, frame, topic, properties);
     else if (frame.qos !== 0 || frame.retain || mustChange(properties)) this.#publishAlone(frame, topic, properties);
     else {
       this.#run ??= new PublishRun(this.#session.origin, this.#connection.version, frame, topic);

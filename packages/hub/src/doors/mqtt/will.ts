@@ -57,7 +57,7 @@ function publishWill(door: MqttDoor, origin: Origin, identity: Identity, topic: 
     clock.epoch,
     expiryOf(will.properties, clock.epoch),
   );
-  const hooks = door.hooks?.seesMessages === true ? door.hooks : undefined;
+  const hooks = door.hooks?.sees(message.topic) === true ? door.hooks : undefined;
   const client = { door: "mqtt", name: origin.name, identity, address: undefined };
   const verdict = hooks?.publish(client, message) ?? message;
   if (verdict instanceof Promise) void verdict.then((known) => publishAllowed(door, known));
