@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   store: { summary: "look into a hub's store, export and import it", load: () => import("./commands/store.js") },
   smqtt: { summary: "seal messages for those who may read them", load: () => import("./commands/smqtt.js") },
   config: { summary: "check and show configurations, import mosquitto's", load: () => import("./commands/config.js") },
+  demo: { summary: "run a small house, to see all doors move", load: () => import("./commands/demo.js") },
   compare: { summary: "send one reading over MQTT, CoAP and HTTP, and count the bytes", load: () => import("./commands/compare.js") }, // prettier-ignore
   pan: { summary: "radio networks: take frames apart, simulate nodes", load: () => import("./commands/pan.js") },
   passwd: {
