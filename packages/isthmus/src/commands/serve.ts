@@ -1,7 +1,6 @@
 import { once } from "node:events";
-import { type Store, StoreError } from "@isthmus/exchange";
 import { createHub, type Hub } from "@isthmus/hub";
-import { openStore } from "@isthmus/hub/store";
+import { openStore, type Store, StoreError } from "@isthmus/hub/store";
 import type { Logger } from "pino";
 import { type Command, type Terminal, UsageError } from "../command.js";
 import { reloadOnHangup } from "../config/reload-on-hangup.js";
