@@ -4,6 +4,7 @@ import path from "node:path";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import { type ConnackPacket, decodePacket, encodePacket } from "@isthmus/mqtt/codec";
 import { NodeStreamTransport } from "@isthmus/mqtt/transport-node";
+import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { createHub, type Hub, type HubOptions, TlsError, type TlsOptions } from "../src/index.js";
@@ -17,6 +18,7 @@ let server: Issued;
 let anna: Issued;
 let hub: Hub;
 const sockets: TLSSocket[] = [];
+const log: Record<string, unknown>[] = [];
 
 beforeAll(() => {
   authority = new TestAuthority();
@@ -34,7 +36,13 @@ afterEach(async () => {
 });
 
 async function start(tls: Partial<TlsOptions> = {}, options: Partial<HubOptions> = {}): Promise<void> {
-  hub = await createHub({ listeners: [{ type: "mqtt", port: 0, tls: { ...server, ...tls } }], ...options });
+  log.length = 0;
+  hub = await createHub({
+    listeners: [{ type: "mqtt", port: 0, tls: { ...server, ...tls } }],
+    // A line of the log is one JSON object.
+    log: pino({ level: "warn" }, { write: (line) => log.push(JSON.parse(line) as Record<string, unknown>) }),
+    ...options,
+  });
 }
 
 async function open(options: ConnectionOptions = {}): Promise<TLSSocket> {
@@ -74,6 +82,13 @@ describe("a listener with TLS", () => {
     await start({ minVersion: "1.3" });
     await expect(open({ maxVersion: "TLSv1.2" })).rejects.toThrow();
     await until(() => hub.metrics.connectionsRefused.get("tls-handshake") === 1);
+    expect(log).toContainEqual(
+      expect.objectContaining({
+        address: expect.stringMatching(/^127\.0\.0\.1:\d+$/) as unknown,
+        listener: "mqtts",
+        reason: "unsupported protocol",
+      }),
+    );
   });
 
   test("carries MQTT over WebSocket, and HTTP", async () => {

@@ -1,4 +1,4 @@
-import { createServer, type Socket } from "node:net";
+import { createServer, Socket } from "node:net";
 import type { TlsOptions as TlsOptionsOfNode, TLSSocket } from "node:tls";
 import { formatAddress } from "@isthmus/mqtt/transport-node";
 import { ConnectionGate, type ConnectionLimits } from "./connection-gate.js";
@@ -125,7 +125,7 @@ async function createTlsAcceptor(
     socket.destroy();
   });
   server.on("tlsClientError", (error, socket) => {
-    handleRefusal(findAddress(socket), "tls-handshake", explain(error));
+    handleRefusal(peerOf(connectionBelow(socket)).address, "tls-handshake", explain(error));
     socket.destroy();
   });
   return {
@@ -147,6 +147,15 @@ async function createTlsAcceptor(
 function checkCertificate(socket: TLSSocket): string | undefined {
   if (socket.authorized || socket.getPeerX509Certificate() === undefined) return undefined;
   return `the client's certificate is not accepted: ${String(socket.authorizationError)}`;
+}
+
+/**
+ * The connection that a TLS socket is on. One whose handshake has failed has lost its address, and Node.js has no other
+ * word for what it was on: should the property go, the log will say "unknown".
+ */
+function connectionBelow(socket: TLSSocket): Socket {
+  const below: unknown = Reflect.get(socket, "_parent");
+  return below instanceof Socket ? below : socket;
 }
 
 /** OpenSSL's word for it, without the places of its source code. */
