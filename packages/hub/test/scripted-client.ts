@@ -18,7 +18,7 @@ import {
 import { NodeStreamTransport } from "@isthmus/mqtt/transport-node";
 
 /** How long a packet may take: only a broken hub takes that long. */
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 20_000;
 
 type PacketOf<T extends Packet["type"]> = OfType<Packet, T>;
 /** Each packet of the union whose types include `T`: the acknowledgements share one interface. */

@@ -110,7 +110,11 @@ export class EnhancedAuthentication {
   #handleLater(step: AuthenticationStep): void {
     switch (step.type) {
       case "continue":
-        this.#connection.sendAuth(ReasonCode.continueAuthentication, this.#propertiesOf(step.data));
+        this.#connection.send({
+          type: "auth",
+          reasonCode: ReasonCode.continueAuthentication,
+          properties: this.#propertiesOf(step.data),
+        });
         return;
       case "success":
         this.#renew(step.identity, step.data);
@@ -133,7 +137,7 @@ export class EnhancedAuthentication {
       return;
     }
     this.#connection.renewIdentity(identity);
-    this.#connection.sendAuth(ReasonCode.success, this.#propertiesOf(data));
+    this.#connection.send({ type: "auth", reasonCode: ReasonCode.success, properties: this.#propertiesOf(data) });
   }
 
   #propertiesOf(authenticationData: Uint8Array): Properties {

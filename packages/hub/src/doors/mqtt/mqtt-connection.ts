@@ -11,11 +11,8 @@ import {
   type PublishFrame,
   ReasonCode,
   type SubscribePacket,
-  type SubscriptionRequest,
   type UnsubscribePacket,
   type writePuback,
-  writePubcomp,
-  writePubrel,
 } from "@isthmus/mqtt/codec";
 import {
   type ConnectionFailure,
@@ -26,7 +23,7 @@ import {
   type SessionLink,
   toReasonString,
 } from "@isthmus/mqtt/session";
-import type { ClientCertificate, Identity, Refusal } from "../../access/access.js";
+import type { ClientCertificate, Identity } from "../../access/access.js";
 import type { EnhancedAuthentication } from "./enhanced-authentication.js";
 import type { Pausable } from "./back-pressure.js";
 import type { HookClient } from "../../hooks/hooks.js";
@@ -38,7 +35,7 @@ import { ReadGate } from "./read-gate.js";
 import { type ReadLimits, ReadPacer } from "./read-pacer.js";
 import { PublicationIntake } from "./publication-intake.js";
 import { wireForm } from "./publish-run.js";
-import { subscribe, unsubscribe } from "./subscribe.js";
+import { RequestIntake } from "./request-intake.js";
 
 /** A chunk up to this many bytes is answered at once: the publisher is in no hurry to send more. */
 const LONE_CHUNK_BYTES = 1024;
@@ -88,6 +85,8 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   #expiresAt = Number.POSITIVE_INFINITY;
   /** What the client publishes; made with the first PUBLISH. */
   #intake: PublicationIntake | undefined;
+  /** What else it asks for; made when it is let in. */
+  #requests: RequestIntake | undefined;
   /** True while something must be found out before the next packet is handled. */
   #isHeld = false;
   #receiveMaximum = 65_535;
@@ -258,6 +257,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   ): void {
     const { options } = this.#door;
     this.session = session;
+    this.#requests = new RequestIntake(this.#door, this, session);
     this.clientId = session.clientId;
     this.isBridge = packet.isBridge === true;
     this.#identify(identity);
@@ -290,9 +290,9 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     this.#core.challenge(properties);
   }
 
-  /** The next step of a re-authentication, or its end. */
-  sendAuth(reasonCode: number, properties: Properties): void {
-    this.#core.send({ type: "auth", reasonCode, properties });
+  /** See {@link ServerConnection.send}. */
+  send(packet: Parameters<ServerConnection["send"]>[0]): void {
+    this.#core.send(packet);
   }
 
   #identify(identity: Identity): void {
@@ -338,62 +338,17 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
 
   handleAcknowledgement(frame: AcknowledgementFrame): void {
     this.#intake?.publishRun();
-    const flow = this.session?.flow;
-    if (flow === undefined) return;
-    const { packetIdentifier, reasonCode } = frame;
-    const now = this.#door.clock.epoch;
-    this.storeFirst();
-    switch (frame.type) {
-      case "puback":
-        flow.handlePuback(packetIdentifier, now);
-        break;
-      case "pubrec": {
-        const answer = flow.handlePubrec(packetIdentifier, reasonCode, now);
-        if (answer !== undefined) this.acknowledge(writePubrel, packetIdentifier, answer);
-        break;
-      }
-      case "pubrel": {
-        const isKnown = flow.release(packetIdentifier);
-        // [MQTT-4.3.3-11]
-        const answer = isKnown ? ReasonCode.success : ReasonCode.packetIdentifierNotFound;
-        this.acknowledge(writePubcomp, packetIdentifier, answer);
-        break;
-      }
-      case "pubcomp":
-        flow.handlePubcomp(packetIdentifier, now);
-        break;
-    }
-    if (flow.waitingCount === 0) this.session?.pump();
+    if (this.session !== undefined) this.#requests?.receiveAcknowledgement(frame);
   }
 
   handleSubscribe(packet: SubscribePacket): void {
     this.#intake?.publishRun();
-    const { session } = this;
-    if (session === undefined) return;
-    const verdicts = this.#door.hooks?.subscribe(this.hookClient, packet.subscriptions) ?? packet.subscriptions;
-    if (verdicts instanceof Promise) this.awaitVerdict(verdicts.then((known) => this.#subscribe(packet, known)));
-    else this.#subscribe(packet, verdicts);
-  }
-
-  #subscribe(packet: SubscribePacket, verdicts: readonly (SubscriptionRequest | Refusal)[]): void {
-    const { session } = this;
-    if (session === undefined) return;
-    const { reasonCodes, reasonString, backlogs } = subscribe(this.#door, session, this.identity, packet, verdicts);
-    this.storeFirst();
-    const properties = reasonString === undefined ? undefined : { reasonString };
-    this.#core.send({ type: "suback", packetIdentifier: packet.packetIdentifier, reasonCodes, properties });
-    for (const backlog of backlogs) session.deliverRetained(backlog);
+    if (this.session !== undefined) this.#requests?.receiveSubscribe(packet);
   }
 
   handleUnsubscribe(packet: UnsubscribePacket): void {
     this.#intake?.publishRun();
-    if (this.session === undefined) return;
-    const reasonCodes = unsubscribe(this.#door, this.session, packet);
-    for (const [index, topicFilter] of packet.topicFilters.entries()) {
-      if (reasonCodes[index] === ReasonCode.success) this.#door.hooks?.tellUnsubscribed(this.hookClient, topicFilter);
-    }
-    this.storeFirst();
-    this.#core.send({ type: "unsuback", packetIdentifier: packet.packetIdentifier, reasonCodes });
+    if (this.session !== undefined) this.#requests?.receiveUnsubscribe(packet);
   }
 
   handleAuth(packet: AuthPacket): void {
@@ -432,7 +387,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   /** As {@link acknowledge}, with the reason for a refusal in words. */
   acknowledgeRefused(type: "puback" | "pubrec", packetIdentifier: number, reasonCode: number, reason: string): void {
     this.storeFirst();
-    this.#core.send({ type, packetIdentifier, reasonCode, properties: { reasonString: toReasonString(reason) } });
+    this.send({ type, packetIdentifier, reasonCode, properties: { reasonString: toReasonString(reason) } });
   }
 
   /** Nothing holds the client any more: handles what has come in meanwhile. */

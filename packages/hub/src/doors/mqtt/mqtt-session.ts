@@ -71,7 +71,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     this.#identity = identity;
     this.#accessVersion = access.version;
     if (hasMoved && this.subscriptionByFilter.size > 0) exchange.forgetRoutes();
-    this.flow.withdraw(({ topic }) => access.mayRead(identity, topic));
+    this.flow.withdraw(({ topic }) => this.mayReceive(topic));
   }
 
   /** Whose it is; undefined until somebody comes for it after a restart. */
