@@ -131,6 +131,7 @@ describe("publishing", () => {
       end: 0,
       count: 2,
       largestFrameBytes: 0,
+      payloadBytes: 2,
       messages: () => messages,
     };
     expect(exchange.publishRun(run)).toBe(4);
