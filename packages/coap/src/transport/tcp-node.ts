@@ -1,11 +1,6 @@
 import { once } from "node:events";
 import { connect as connectPlain, createServer, type Server, type Socket } from "node:net";
-import {
-  connect as connectTls,
-  type ConnectionOptions as TlsConnectOptions,
-  createServer as createTlsServer,
-  type TlsOptions,
-} from "node:tls";
+import type { ConnectionOptions as TlsConnectOptions, TlsOptions } from "node:tls";
 import type { Address } from "../endpoint/endpoint.js";
 import { clockNow } from "./clock.js";
 import { ConnectionDriver, type ConnectionOptions } from "./connection-driver.js";
@@ -50,7 +45,7 @@ export async function connectTcp(options: TcpConnectOptions): Promise<Connection
   const signal = AbortSignal.timeout(options.connectTimeoutMs ?? 10_000);
   const port = options.port ?? (tls ? 5684 : 5683);
   const socket = tls
-    ? connectTls({ host, port, servername: host, ALPNProtocols: [ALPN], ...tls })
+    ? tlsModule().connect({ host, port, servername: host, ALPNProtocols: [ALPN], ...tls })
     : connectPlain({ host, port });
   try {
     await once(socket, tls ? "secureConnect" : "connect", { signal });
@@ -80,7 +75,7 @@ export async function listenTcp(options: TcpListenOptions = {}): Promise<Listene
     void driver.closed.then(() => connections.delete(driver));
   };
   const server = options.tls
-    ? createTlsServer({ ALPNProtocols: [ALPN], ...options.tls }, accept)
+    ? tlsModule().createServer({ ALPNProtocols: [ALPN], ...options.tls }, accept)
     : createServer(accept);
   server.maxConnections = options.maxConnections ?? 16_384;
   server.listen(options.port ?? 0, options.host ?? "127.0.0.1");
@@ -97,6 +92,11 @@ export async function listenTcp(options: TcpListenOptions = {}): Promise<Listene
       await closed;
     },
   };
+}
+
+/** Loaded where TLS is spoken: it takes four megabytes. */
+function tlsModule() {
+  return process.getBuiltinModule("node:tls");
 }
 
 function drive(socket: Socket, scheme: string, options: ConnectionOptions): ConnectionDriver {

@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
-import { type WebSocket, WebSocketServer } from "ws";
+import type { WebSocket, WebSocketServer } from "ws";
 import type { Address } from "../endpoint/endpoint.js";
 import { clockNow } from "./clock.js";
 import type { ConnectionDriver, ConnectionOptions } from "./connection-driver.js";
@@ -41,7 +41,7 @@ const MAX_FRAME_BYTES = 2 ** 20;
 /** A door for the HTTP server of a hub. */
 export function openWebSocketDoor(options: WebSocketAcceptOptions = {}): WebSocketDoor {
   const connections = new Set<ConnectionDriver>();
-  const server = new WebSocketServer({
+  const server = new (loadWebSocketServer())({
     noServer: true,
     clientTracking: false,
     maxPayload: options.maxMessageBytes ?? MAX_FRAME_BYTES,
@@ -77,6 +77,8 @@ export function openWebSocketDoor(options: WebSocketAcceptOptions = {}): WebSock
  */
 export async function listenWebSocket(options: WebSocketListenOptions = {}): Promise<Listener> {
   const door = openWebSocketDoor(options);
+  // An import statement would load all that node:http offers, a fetch client among it: fourteen megabytes.
+  const { createServer } = process.getBuiltinModule("node:http");
   const server = createServer((_request, response) => response.writeHead(404).end());
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (request.url === webSocketPath) door.handleUpgrade(request, socket, head);
@@ -96,6 +98,13 @@ export async function listenWebSocket(options: WebSocketListenOptions = {}): Pro
       await closed;
     },
   };
+}
+
+/** Loaded with the first WebSocket, at once: it takes twelve megabytes that most servers have no use for. */
+function loadWebSocketServer(): typeof WebSocketServer {
+  const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);
+  const ws: { readonly WebSocketServer: typeof WebSocketServer } = require("ws");
+  return ws.WebSocketServer;
 }
 
 function addressOf(server: Server): Address {
