@@ -25,6 +25,8 @@ const LIVE_LIMITS: ReadonlySet<string> = new Set<keyof Limits>([
   "maxOutboundBytes",
   "maxSessionExpiry",
   "maxConnections",
+  "maxConnectionsPerUser",
+  "queueFullPolicy",
   "maxSubscriptionsPerClient",
   "maxClientIdBytes",
 ]);
