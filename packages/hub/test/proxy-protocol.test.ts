@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { pino } from "pino";
 import { afterEach, describe, expect, test } from "vitest";
-import { createHub, type Hub, type ListenerOptions } from "../src/index.js";
+import { AccessError, createHub, type Hub, type ListenerOptions } from "../src/index.js";
 import { parseProxyHeader, ProxyGate, ProxyProtocolError } from "../src/listeners/proxy-protocol.js";
 import { TestAuthority } from "./certificates.js";
 import { ScriptedClient } from "./scripted-client.js";
@@ -99,6 +99,7 @@ describe("a listener behind a proxy", () => {
     log = [];
     hub = await createHub({
       listeners: [{ type: "mqtt", port: 0, proxyProtocol: { from }, ...listener }],
+      allowAnonymous: true,
       // A line of the log is one JSON object.
       log: pino({ level: "info" }, { write: (line) => log.push(JSON.parse(line) as Record<string, unknown>) }),
     });
@@ -115,6 +116,12 @@ describe("a listener behind a proxy", () => {
   afterEach(async () => {
     for (const socket of sockets.splice(0)) socket.destroy();
     await hub.close();
+  });
+
+  test("is open to other machines, wherever it listens: it wants users, or the operator's word", async () => {
+    await start();
+    await expect(createHub({ mqtt: { port: 0, proxyProtocol: { from: ["127.0.0.1"] } } })).rejects.toThrow(AccessError);
+    expect(hub.accessSummary).toContain("anyone who reaches these addresses");
   });
 
   test.each([

@@ -171,8 +171,9 @@ function freeName(kind: string, taken: ReadonlySet<string | undefined>): string 
   return name;
 }
 
-function accessOf({ name, host, access }: Named): ListenerAccess {
-  return { name, isLocal: isLoopback(host), access };
+/** A proxy on this machine brings clients from anywhere. */
+function accessOf({ name, host, access, proxyProtocol }: Named): ListenerAccess {
+  return { name, isLocal: isLoopback(host) && proxyProtocol === undefined, access };
 }
 
 type Addressed = ListenerOptions & { readonly host: string };
