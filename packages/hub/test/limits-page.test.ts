@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { ADMIN_DEFAULTS } from "../src/admin/admin-mount.js";
 import { BRIDGE_DEFAULTS } from "../src/bridge/bridge-options.js";
 import { HOOK_DEFAULTS } from "../src/hooks/hook-runner.js";
-import { MQTT_DEFAULTS } from "../src/index.js";
+import { COAP_DEFAULTS, HTTP_DEFAULTS, MQTT_DEFAULTS } from "../src/index.js";
 
 const page = readFileSync(fileURLToPath(new URL("../../../docs/limits.md", import.meta.url)), "utf8");
 
@@ -16,6 +16,12 @@ test.each(Object.entries(MQTT_DEFAULTS))("docs/limits.md tells the default of %s
 const OPERATIONS = [
   ...Object.entries(HOOK_DEFAULTS).map(([name, value]) => [`hooks.${name}`, value] as const),
   ...Object.entries(ADMIN_DEFAULTS).map(([name, value]) => [`admin.${name}`, value] as const),
+  ...Object.entries(COAP_DEFAULTS)
+    .filter(([, value]) => typeof value === "number")
+    .map(([name, value]) => [`coap.${name}`, value] as const),
+  ...Object.entries(HTTP_DEFAULTS)
+    .filter(([, value]) => typeof value === "number")
+    .map(([name, value]) => [`http.${name}`, value] as const),
   ...Object.entries(BRIDGE_DEFAULTS).map(([name, value]) => [`bridges[].${name}`, value] as const),
 ];
 
