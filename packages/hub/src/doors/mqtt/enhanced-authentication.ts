@@ -103,7 +103,7 @@ export class EnhancedAuthentication {
         this.#door.admit(step.identity, this.#propertiesOf(step.data));
         return;
       case "failure":
-        this.#connection.refuse(step.reasonCode, step.reason);
+        this.#connection.refuse(step.reasonCode, step.reason); // [MQTT-4.12.0-4]
     }
   }
 
@@ -141,7 +141,7 @@ export class EnhancedAuthentication {
   }
 
   #propertiesOf(authenticationData: Uint8Array): Properties {
-    // [MQTT-4.12.0-4]
+    // [MQTT-4.12.0-5]
     return { authenticationMethod: this.#method, authenticationData };
   }
 }
