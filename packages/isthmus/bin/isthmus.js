@@ -1,4 +1,10 @@
 #!/usr/bin/env node
-import { main } from "../dist/bundle/cli.js";
+const OLDEST_NODE = 22;
 
-process.exitCode = await main(process.argv.slice(2));
+if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
+  process.stderr.write(`isthmus: needs Node ${OLDEST_NODE} or newer, and this is ${process.version}\n`);
+  process.exitCode = 1;
+} else {
+  const { main } = await import("../dist/bundle/cli.js");
+  process.exitCode = await main(process.argv.slice(2));
+}
