@@ -6,6 +6,7 @@ import type { AuthPacket, ConnackPacket, ConnectPacket, DisconnectPacket, Publis
 import type { Properties } from "../codec/properties.js";
 import { isReasonCodeOf, ReasonCode } from "../codec/reason-codes.js";
 import { ClientAuthentication } from "./client-authentication.js";
+import { checkClientId, connectPacket } from "./client-connect.js";
 import { type ClientPacket, decodeServerPacket, encodeClientPacket, type ServerPacket } from "./client-codec.js";
 import {
   ConnectionRefusedError,
@@ -251,18 +252,7 @@ export class ClientSession<C> implements Machine {
   }
 
   #connectPacket(authenticationData?: Uint8Array): ConnectPacket {
-    const { properties, protocolVersion, keepAlive, username, password, will } = this.#options;
-    return {
-      type: "connect",
-      protocolVersion,
-      clientId: this.#clientId,
-      cleanStart: this.#cleanStart,
-      keepAlive,
-      username,
-      password,
-      will,
-      properties: authenticationData ? { ...properties, authenticationData } : properties,
-    };
+    return connectPacket(this.#options, this.#clientId, this.#cleanStart, authenticationData);
   }
 
   #receiveFrame(bytes: Uint8Array, start: number, bodyStart: number, end: number): boolean {
@@ -413,10 +403,3 @@ export class ClientSession<C> implements Machine {
 
 /** Fixed header, packet identifier, reason code: a server that takes less cannot be answered. */
 const SMALLEST_MAXIMUM_PACKET_SIZE = 2 + 2 + 1;
-
-/** @throws TypeError when the server has to choose the client identifier and may not. [MQTT-3.1.3-7] of MQTT 3.1.1 */
-function checkClientId({ clientId, cleanStart, protocolVersion }: ClientSessionOptions): void {
-  if (clientId !== "" || protocolVersion === 5) return;
-  if (protocolVersion === 3) throw new TypeError("MQTT 3.1 needs a client identifier");
-  if (!cleanStart) throw new TypeError("a session that is kept needs a client identifier before MQTT 5.0");
-}
