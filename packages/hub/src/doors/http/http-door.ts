@@ -202,6 +202,8 @@ export class HttpDoor {
       retain: request.method === "PUT",
       expiryS: undefined,
     });
+    // Before the body: who may not publish need not send it.
+    this.#topics.checkWritable(caller.identity, topic);
     const properties = propertiesOf(request);
     const payload = await readBody(request, this.#options.maximumBodySize);
     const before = this.#topics.peek(topic);

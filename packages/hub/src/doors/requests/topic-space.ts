@@ -93,8 +93,9 @@ export class TopicSpace {
   /** @throws RequestRefusedError forbidden when `identity` may not publish to `topic`. */
   checkWritable(identity: Identity, topic: string): void {
     const bytes = encodeUtf8(topic);
-    const { exchange, access } = this.#context;
+    const { exchange, access, metrics } = this.#context;
     if (access.mayPublish(identity, exchange.topics.intern(bytes, 0, bytes.length))) return;
+    metrics.messagesRefused.add("not-authorized");
     throw new RequestRefusedError("forbidden", `${topic} may not be published to`);
   }
 
