@@ -5,7 +5,11 @@ import { encodeUtf8 } from "@isthmus/bytes";
 import { connect } from "@isthmus/mqtt";
 import type { ConnectPacket } from "@isthmus/mqtt/codec";
 import { ScramClient, scramSha256 } from "@isthmus/mqtt/scram";
+import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { ScramExchange } from "../src/access/scram-exchange.js";
+import { SignInDelay } from "../src/access/sign-in-delay.js";
+import { PasswordSource } from "../src/access/sources/password-source.js";
 import { deriveScramSecret, hashPassword } from "../src/access/passwords/password-secret.js";
 import type { AccessOptions } from "../src/index.js";
 import { publishPacket, type ScriptedClient } from "./scripted-client.js";
@@ -25,7 +29,7 @@ beforeAll(async () => {
   ];
   writeFileSync(file, `${lines.join("\n")}\n`);
 });
-afterEach(() => hub.close());
+afterEach(() => hub?.close());
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function start(access: Partial<AccessOptions> = {}): Promise<void> {
@@ -174,6 +178,36 @@ describe("SCRAM-SHA-256", () => {
     expect((await logIn("anna", "sesame")).connack.reasonCode).toBe(0);
     expect(hub.metrics.sessions).toBe(1);
   });
+});
+
+test("an exchange ends in a step, whatever bytes come, and never in success", async () => {
+  const { scram: users } = await PasswordSource.load({ type: "passwords", file });
+  if (users === undefined) throw new Error("nobody has keys");
+  const credentials = { door: "mqtt", listener: "mqtt", address: "a:1" } as const;
+  const context = { users, signInDelay: new SignInDelay({ maxDelayMs: 0 }), check: () => undefined };
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 60 }),
+    fc
+      .array(fc.constantFrom("n,,", "n=anna", "r=abc", ",", "c=biws", "p=AAAA", "s=", "=2C", "a=", "m=x", "y,,", "é"), {
+        maxLength: 8,
+      })
+      .map((parts) => encodeUtf8(parts.join(""))),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.option(bytes, { nil: undefined }), { minLength: 1, maxLength: 3 }),
+      async (messages) => {
+        const exchange = new ScramExchange(context, credentials);
+        let isOver = false;
+        for (const message of messages) {
+          const step = await exchange.receive(message);
+          expect(step.type).toMatch(isOver ? /^failure$/ : /^(continue|failure)$/);
+          isOver ||= step.type === "failure";
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
 });
 
 describe("re-authentication", () => {
