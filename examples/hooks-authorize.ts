@@ -24,5 +24,5 @@ await hub.close();
 
 // Prints:
 // the server refused users/grace/private: not authorized (0x87)
-// the server refused the message to users/grace/public/status: not authorized (0x87)
+// the server refused the message to users/grace/public/status: not authorized (0x87): not authorized to publish to users/grace/public/status
 // users/ada/public/status: at work

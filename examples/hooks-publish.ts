@@ -28,5 +28,5 @@ for await (const message of await sensor.subscribe("+/temperature")) {
 await hub.close();
 
 // Prints:
-// the server refused the message to attic/temperature: payload format invalid (0x99)
+// the server refused the message to attic/temperature: payload format invalid (0x99): sensor has sent no temperature
 // attic/temperature: 25.0 °C
