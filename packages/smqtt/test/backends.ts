@@ -1,15 +1,5 @@
 import { loadMclGroup, type MclGroup } from "../src/pairing/mcl-group.js";
 import { createNobleGroup, type NobleGroup } from "../src/pairing/noble-group.js";
-import { type RandomBytes } from "../src/random.js";
-import { SeededRandom } from "@isthmus/machine";
 
 export const noble: NobleGroup = createNobleGroup();
 export const mcl: MclGroup = await loadMclGroup();
-
-/** Each test file prints the seed that it ran with: `SEED=… vitest run` runs it again. */
-export const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 0xffff_ffff));
-
-export function seededBytes(from: number = seed): RandomBytes {
-  const random = new SeededRandom(from);
-  return (length) => random.bytes(length);
-}

@@ -5,7 +5,7 @@ import { decapsulate, encapsulate } from "../src/abe/kem.js";
 import { parsePolicy } from "../src/abe/policy-language.js";
 import { randomCoins, scalarToBytes } from "../src/abe/scalars.js";
 import type { PairingGroup } from "../src/pairing/pairing-group.js";
-import { seededBytes } from "./backends.js";
+import { seededBytes } from "./seed.js";
 
 /** One known answer: everything that a scheme gives for fixed randomness. */
 export interface FabeoVector {

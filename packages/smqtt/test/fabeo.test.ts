@@ -8,7 +8,8 @@ import { parsePolicy } from "../src/abe/policy-language.js";
 import { NotSatisfiedError } from "../src/abe/scheme.js";
 import { type Coins, randomCoins, scalarFromBytes, scalarToBytes } from "../src/abe/scalars.js";
 import { G1_BYTES, G2_BYTES, GROUP_ORDER, type PairingGroup } from "../src/pairing/pairing-group.js";
-import { mcl, noble, seed, seededBytes } from "./backends.js";
+import { mcl, noble } from "./backends.js";
+import { seed, seededBytes } from "./seed.js";
 import { computeVector, FABEO_CASES, type FabeoVector } from "./fabeo-case.js";
 
 const vectorsFile = new URL("vectors/fabeo/fabeo.json", import.meta.url);

@@ -11,7 +11,8 @@ import { anyOf, attributePolicy, PolicyError } from "../src/abe/policy.js";
 import { randomCoins } from "../src/abe/scalars.js";
 import { encodeG1 } from "../src/pairing/noble-point-codec.js";
 import type { PairingGroup } from "../src/pairing/pairing-group.js";
-import { mcl, noble, seed, seededBytes } from "./backends.js";
+import { mcl, noble } from "./backends.js";
+import { seed, seededBytes } from "./seed.js";
 
 const data = encodeUtf8("additional data");
 

@@ -6,7 +6,7 @@ import { policyLeaves } from "../src/abe/policy.js";
 import { cheapestRows, isSatisfied } from "../src/abe/satisfaction.js";
 import { GROUP_ORDER } from "../src/pairing/pairing-group.js";
 import { randomPolicy, randomSubset } from "./random-policy.js";
-import { seed } from "./backends.js";
+import { seed } from "./seed.js";
 
 const mod = (value: bigint): bigint => ((value % GROUP_ORDER) + GROUP_ORDER) % GROUP_ORDER;
 

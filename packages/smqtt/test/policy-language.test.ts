@@ -7,7 +7,7 @@ import { integerAttributes } from "../src/abe/policy-gates.js";
 import { formatPolicy, parsePolicy, PolicySyntaxError } from "../src/abe/policy-language.js";
 import { CIPHERTEXT_LIMITS, PolicyError } from "../src/abe/policy.js";
 import { randomPolicy, randomSubset } from "./random-policy.js";
-import { seed } from "./backends.js";
+import { seed } from "./seed.js";
 
 /** What is refused at once takes no time to speak of; a busy machine may stop us for a while all the same. */
 const AT_ONCE_MS = 1000;

@@ -2,7 +2,7 @@ import { SeededRandom } from "@isthmus/machine";
 import { describe, expect, it } from "vitest";
 import { RateLimit } from "../src/envelope/rate-limit.js";
 import { ReplayWindow } from "../src/envelope/replay-window.js";
-import { seed } from "./backends.js";
+import { seed } from "./seed.js";
 
 describe("the replay window", () => {
   it(`agrees with a set of all that was accepted, and takes for seen what lies behind (seed ${seed})`, () => {

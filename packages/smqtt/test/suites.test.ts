@@ -8,7 +8,8 @@ import { pskTreeSuite } from "../src/suites/psk-tree.js";
 import { pskSuite } from "../src/suites/psk.js";
 import { createSuiteRegistry } from "../src/suites/registry.js";
 import { GrantError, type Suite, UnwrapError, WrapError } from "../src/suites/suite.js";
-import { mcl, noble, seededBytes } from "./backends.js";
+import { mcl, noble } from "./backends.js";
+import { seededBytes } from "./seed.js";
 import { deviceKeys, grantOf, NOW, publisherOf, readerOf } from "./suite-case.js";
 
 const random = seededBytes(7);

@@ -5,22 +5,14 @@ import { Membership } from "../src/authority/membership.js";
 import { Opener, type OpenerOptions } from "../src/envelope/opener.js";
 import { Sealer, type SealerOptions } from "../src/envelope/sealer.js";
 import { nodeCrypto } from "../src/node/node-crypto.js";
-import { cpAbeSuite } from "../src/suites/cp-abe.js";
-import { hpkeSuite } from "../src/suites/hpke.js";
-import { kpAbeSuite } from "../src/suites/kp-abe.js";
-import { pskTreeSuite } from "../src/suites/psk-tree.js";
+import { loadMclGroup } from "../src/pairing/mcl-group.js";
 import { pskSuite } from "../src/suites/psk.js";
-import { createSuiteRegistry } from "../src/suites/registry.js";
-import { mcl, noble, seededBytes } from "./backends.js";
+import { builtInSuites, createSuiteRegistry } from "../src/suites/registry.js";
+import { seededBytes } from "./seed.js";
 import { NOW } from "./suite-case.js";
 
-export const suites = createSuiteRegistry([
-  pskSuite(),
-  pskTreeSuite(),
-  hpkeSuite(),
-  kpAbeSuite(mcl, () => noble),
-  cpAbeSuite(mcl, () => noble),
-]);
+/** On mcl; noble, which takes its time to load, where keys are issued. */
+export const suites = createSuiteRegistry(builtInSuites(await loadMclGroup()));
 
 /** A wall clock that a test sets. */
 export interface Clock {

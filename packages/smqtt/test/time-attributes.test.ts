@@ -1,7 +1,7 @@
 import { SeededRandom } from "@isthmus/machine";
 import { describe, expect, it } from "vitest";
 import { timeAttributes, timeCover } from "../src/suites/time-attributes.js";
-import { seed } from "./backends.js";
+import { seed } from "./seed.js";
 
 const HOUR = 3600;
 const at = (iso: string): number => Date.parse(iso) / 1000;

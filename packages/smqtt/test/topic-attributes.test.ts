@@ -7,7 +7,8 @@ import { kpAbeSuite } from "../src/suites/kp-abe.js";
 import { UnwrapError } from "../src/suites/suite.js";
 import { filtersPolicy, topicAttributes } from "../src/suites/topic-attributes.js";
 import { coversFilter, matchesTopic, parseTopicFilter, parseTopicName, TopicError } from "../src/topics.js";
-import { mcl, noble, seed, seededBytes } from "./backends.js";
+import { mcl, noble } from "./backends.js";
+import { seed, seededBytes } from "./seed.js";
 import { grantOf, NOW, publisherOf, readerOf } from "./suite-case.js";
 
 /** MQTT 5.0 4.7 written another way: the filter as a regular expression. */

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createWorkerSuites, WorkerBusyError } from "../src/node/worker-suites.js";
 import { createSuiteRegistry } from "../src/suites/registry.js";
 import { GrantError, UnwrapError, WrapError } from "../src/suites/suite.js";
-import { seededBytes } from "./backends.js";
+import { seededBytes } from "./seed.js";
 import { deviceKeys, grantOf, NOW, publisherOf, readerOf } from "./suite-case.js";
 
 const folder = mkdtempSync(join(tmpdir(), "smqtt-worker-"));
