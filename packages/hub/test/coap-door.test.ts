@@ -1,4 +1,4 @@
-import { createSocket } from "node:dgram";
+import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,6 +8,7 @@ import {
   type CoapClient,
   type CoapResponse,
   createClient,
+  type DatagramMessage,
   decodeDatagram,
   encodeDatagram,
   MessageType,
@@ -253,24 +254,44 @@ describe("an observer", () => {
   });
 
   test("who registers again, as clients do when Max-Age is over, goes on being told (RFC 7641 3.3.1)", async () => {
-    const { port } = new URL(hub.coap?.url ?? "");
-    const socket = createSocket("udp4");
-    socket.connect(Number(port), "127.0.0.1");
-    await once(socket, "connect");
-    const told: string[] = [];
-    socket.on("message", (datagram) => told.push(decodeUtf8(decodeDatagram(datagram).payload)));
-    const options = Options.of([Option.OBSERVE, 0], [Option.URI_PATH, "t"], [Option.URI_PATH, "a"]);
-    for (const messageId of [1, 2]) {
-      const token = Uint8Array.of(7);
-      socket.send(
-        encodeDatagram({ type: MessageType.NON, messageId, code: Code.GET, token, options, payload: new Uint8Array() }),
-      );
-      await expect.poll(() => told).toHaveLength(messageId);
+    const peer = await RawPeer.open();
+    for (const count of [1, 2]) {
+      peer.observe(MessageType.NON, ["t", "a"]);
+      await expect.poll(() => peer.told).toHaveLength(count);
     }
     await put("/t/a", "1");
-    await expect.poll(() => told).toEqual(["", "", "1"]);
+    await expect.poll(() => peer.payloads).toEqual(["", "", "1"]);
     expect(hub.exchange.subscriptionCount).toBe(1);
-    socket.close();
+    peer.close();
+  });
+
+  test("who does not acknowledge gets the newest of each topic later, and of so many topics", async () => {
+    await restart({ coap: { port: 0, limits: { maxWaitingTopics: 3 } } });
+    const peer = await RawPeer.open();
+    peer.observe(MessageType.CON, ["t", "+"]);
+    await expect.poll(() => peer.told).toHaveLength(1);
+    for (const [topic, text] of ["a1", "b1", "c1", "d1", "e1", "d2"].map((each) => [each[0], each] as const)) {
+      await put(`/t/${topic}`, text);
+      // The first goes out, and is not acknowledged.
+      await expect.poll(() => peer.told.length).toBeGreaterThan(1);
+    }
+    expect(hub.metrics.messagesDropped["slow-receiver"]).toBe(1);
+    peer.answer(MessageType.ACK);
+    await expect.poll(() => peer.payloads.at(-1)).toContain("d2");
+    const pack = JSON.parse(peer.payloads.at(-1) ?? "") as { vs: string }[];
+    expect(pack.map(({ vs }) => vs)).toEqual(["c1", "e1", "d2"]);
+    peer.close();
+  });
+
+  test.each([[["t", "a"]], [["t", "#"]]])("who answers a notification of %j with a Reset is gone", async (path) => {
+    const peer = await RawPeer.open();
+    peer.observe(MessageType.CON, path);
+    await expect.poll(() => peer.told).toHaveLength(1);
+    await put("/t/a", "1");
+    await expect.poll(() => peer.told.length).toBeGreaterThan(1);
+    peer.answer(MessageType.RST);
+    await expect.poll(() => hub.exchange.subscriptionCount).toBe(0);
+    peer.close();
   });
 
   test("who leaves is forgotten", async () => {
@@ -294,6 +315,49 @@ describe("an observer", () => {
     await states.return();
   });
 });
+
+/** A client that says what it is told to, and acknowledges nothing by itself. */
+class RawPeer {
+  readonly told: DatagramMessage[] = [];
+  readonly #socket: Socket;
+  #messageId = 0;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("message", (datagram) => this.told.push(decodeDatagram(datagram)));
+  }
+
+  static async open(): Promise<RawPeer> {
+    const socket = createSocket("udp4");
+    socket.connect(Number(new URL(hub.coap?.url ?? "").port), "127.0.0.1");
+    await once(socket, "connect");
+    return new RawPeer(socket);
+  }
+
+  get payloads(): string[] {
+    return this.told.map(({ payload }) => decodeUtf8(payload));
+  }
+
+  /** Registers, each time with the same token. */
+  observe(type: MessageType, path: readonly string[]): void {
+    const segments = path.map((segment) => [Option.URI_PATH, segment] as const);
+    const options = Options.of([Option.OBSERVE, 0], ...segments);
+    this.#send(type, ++this.#messageId, Code.GET, Uint8Array.of(7), options);
+  }
+
+  /** Answers the last message. */
+  answer(type: MessageType): void {
+    this.#send(type, this.told.at(-1)?.messageId ?? 0, Code.EMPTY, new Uint8Array(), Options.NONE);
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #send(type: MessageType, messageId: number, code: number, token: Uint8Array, options: Options): void {
+    this.#socket.send(encodeDatagram({ type, messageId, code, token, options, payload: new Uint8Array() }));
+  }
+}
 
 function topicsOf(response: CoapResponse): unknown[] {
   const body = response.body();
