@@ -37,7 +37,9 @@ function measure(name, step, ms = 1500) {
   const startedAt = performance.now();
   while (performance.now() - startedAt < ms) for (let i = 0; i < 1000; i++, count++) step();
   const perSecond = count / ((performance.now() - startedAt) / 1000);
-  console.log(`| ${name.padEnd(58)} | ${(perSecond / 1e6).toFixed(2).padStart(9)} | ${Math.max(0, bytes).toFixed(0).padStart(9)} |`);
+  console.log(
+    `| ${name.padEnd(58)} | ${(perSecond / 1e6).toFixed(2).padStart(9)} | ${Math.max(0, bytes).toFixed(0).padStart(9)} |`,
+  );
 }
 
 const payload = new Uint8Array(24).fill(0x61);
@@ -51,21 +53,36 @@ const local = encodeUdpPacket(
 );
 
 console.log(`Node ${process.version}, one core\n\n| what | million/s | heap bytes each |\n| --- | ---: | ---: |`);
-for (const [name, packet] of [["link-local, ports 0xf0bx", local], ["context 0, port 5683", global]]) {
+const forms = [
+  { name: "link-local, ports 0xf0bx", packet: local },
+  { name: "context 0, port 5683", packet: global },
+];
+for (const { name, packet } of forms) {
   const compressed = new Uint8Array(packet.length + 16);
   const length = compressDatagram(packet, iids, contexts, compressed);
   const out = new Uint8Array(MAX_UNFRAGMENTED_LENGTH);
-  measure(`compress IPv6+UDP, ${name}: 48 to ${length - payload.length} octets`, () => compressDatagram(packet, iids, contexts, compressed));
+  measure(`compress IPv6+UDP, ${name}: 48 to ${length - payload.length} octets`, () =>
+    compressDatagram(packet, iids, contexts, compressed),
+  );
   measure(`decompress it`, () => decompressDatagram(compressed, 0, length, iids, contexts, out));
 }
 const scratch = new Uint8Array(200);
 const length = compressDatagram(global, iids, contexts, scratch);
-const frame = macFrame({ type: "data", sequenceNumber: 7, destinationPanId: 0x23, destination, source, payload: scratch.slice(0, length) });
+const frame = macFrame({
+  type: "data",
+  sequenceNumber: 7,
+  destinationPanId: 0x23,
+  destination,
+  source,
+  payload: scratch.slice(0, length),
+});
 const psdu = encodeFrame(frame);
 measure(`encode a MAC frame of ${psdu.length} octets, check sequence made`, () => encodeFrame(frame));
 measure(`decode it, check sequence checked`, () => decodeFrame(psdu));
 
-console.log("\n| CoAP octets in one datagram | frames, extended addresses | octets on the air |\n| ---: | ---: | ---: |");
+console.log(
+  "\n| CoAP octets in one datagram | frames, extended addresses | octets on the air |\n| ---: | ---: | ---: |",
+);
 // 127 octets less MAC header and check sequence.
 const maxPayload = 127 - 21 - 2;
 for (const size of [16, 64, 85, 95, 96, 128, 256, 512, 1024, 1232]) {
@@ -78,7 +95,9 @@ for (const size of [16, 64, 85, 95, 96, 128, 256, 512, 1024, 1232]) {
   console.log(`| ${String(size).padStart(27)} | ${String(frames.length).padStart(26)} | ${String(air).padStart(17)} |`);
 }
 
-console.log("\n| nodes | of them joined | simulated s | real s | simulated s a second | frames |\n| ---: | ---: | ---: | ---: | ---: | ---: |");
+console.log(
+  "\n| nodes | of them joined | simulated s | real s | simulated s a second | frames |\n| ---: | ---: | ---: | ---: | ---: | ---: |",
+);
 for (const side of [4, 10, 32]) simulate(side, 600);
 
 /** A square of routers 8 m apart, each in reach of its neighbours, with the border router in the middle. */

@@ -64,7 +64,11 @@ export const command: Command = {
     const capture = values.pcap === undefined ? undefined : new CaptureFile(values.pcap);
     const observer = ({ psdu, startsAt }: ObservedTransmission): void =>
       capture?.write(psdu, BigInt(Math.round(startsAt * 1e6)));
-    const house = new SimulatedHouse(plan, listenerOf(terminal, () => house.simulation.now), observer);
+    const house = new SimulatedHouse(
+      plan,
+      listenerOf(terminal, () => house.simulation.now),
+      observer,
+    );
     const hub = await createHub({
       mqtt: { port: values.mqttPort ?? 1883 },
       coap: { port: values.coapPort ?? 5683 },

@@ -9,7 +9,6 @@ import {
   type NodeMachine,
   type ObservedTransmission,
   type Position,
-  parseAddress,
   parseLinkAddress,
   RADIO_CURRENTS,
   type SimulatedNode,
@@ -198,10 +197,4 @@ export function linkAddressOf(index: number): Uint8Array {
 
 function toPosition([x = 0, y = 0, z = 0]: readonly number[]): Position {
   return { x, y, z };
-}
-
-/** The address that the border router has in the network. */
-export function borderRouterAddress(): string {
-  const prefix = parseAddress(PAN_DEFAULTS.prefix.split("/")[0] ?? "");
-  return formatAddress(addressOnPrefix(prefix, parseLinkAddress(PAN_DEFAULTS.address)));
 }
