@@ -95,7 +95,7 @@ describe("/metrics counts", () => {
     expect(await counted("isthmus_messages_refused_total")).toEqual({ 'reason="not-authorized"': 1 });
     expect(await counted("isthmus_subscriptions_refused_total")).toEqual({ 'reason="quota-exceeded"': 1 });
     await hub.close();
-    await start({ allowAnonymous: false });
+    await start({ allowAnonymous: false, metrics: { isPublic: true } });
     await expect(hub.connect()).rejects.toThrow("authorized");
     expect(await counted("isthmus_connections_refused_total")).toEqual({ 'reason="not-authorized"': 1 });
   });

@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Caller, identify } from "../doors/requests/caller.js";
+import { identifyRequest } from "../doors/http/http-caller.js";
+import type { Caller } from "../doors/requests/caller.js";
 import { RequestRefusedError } from "../doors/requests/request-refusal.js";
 import type { HubContext } from "../hub-context.js";
-import { CHALLENGE, credentialsOf } from "../listeners/http-credentials.js";
 import type { HttpEntrance } from "../listeners/http-mount.js";
 import { isLoopback } from "../listeners/listener.js";
 import { isOriginAllowed, isOriginListed } from "../listeners/web-origin.js";
 import { Problem } from "./problem.js";
+
+/** How a client that has not said who it is may do so (RFC 9110 11.6.1). */
+const CHALLENGE = 'Basic realm="isthmus", charset="UTF-8", Bearer realm="isthmus"';
 
 /**
  * Lets only pages in that may: any page in a browser can make it send requests to this machine, with the password that
@@ -44,7 +47,7 @@ export async function identifyAdministrator(
   request: IncomingMessage,
   entrance: HttpEntrance,
 ): Promise<Caller> {
-  const caller = await identify(context, credentialsOf(request, entrance)).catch((cause: unknown) => {
+  const caller = await identifyRequest(context, request, entrance).catch((cause: unknown) => {
     if (!(cause instanceof RequestRefusedError)) throw cause;
     throw new Problem(401, cause.message, { cause, headers: { "www-authenticate": CHALLENGE } });
   });
