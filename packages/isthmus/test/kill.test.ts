@@ -15,7 +15,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 describe("a hub that is killed under load, again and again", () => {
   test(
-    `nothing that was acknowledged is lost, no QoS 2 message comes twice (seed ${SEED}, ${ROUNDS} rounds)`,
+    `nothing that any door acknowledged is lost, no QoS 2 message comes twice, no value is older than acknowledged (seed ${SEED}, ${ROUNDS} rounds)`,
     async () => {
       const result = await runKillTest({
         dataDirectory: path.join(root, "data"),
@@ -25,15 +25,26 @@ describe("a hub that is killed under load, again and again", () => {
           if (round % REPORTED_ROUNDS === 0) console.log(`round ${round}: ${soFar.messages} messages`);
         },
       });
-      const { rounds, messages, deliveries, lost, duplicates, repeated } = result;
+      const { rounds, messages, messagesByDoor, deliveries, lost, duplicates, repeated, valuesRead, staleValues } =
+        result;
+      const { coap, http } = messagesByDoor;
       console.log(
-        `seed ${SEED}: ${rounds} rounds, ${messages} messages, ${deliveries} deliveries, ${lost} lost, ` +
-          `${duplicates} QoS 2 duplicates (QoS 1 sent again: ${repeated})`,
+        `seed ${SEED}: ${rounds} rounds, ${messages} messages (${coap} by CoAP, ${http} by HTTP), ${deliveries} deliveries, ` +
+          `${lost} lost, ${duplicates} QoS 2 duplicates (QoS 1 sent again: ${repeated}), ` +
+          `${valuesRead} values read, ${staleValues} of them too old`,
       );
-      expect({ rounds, lost, duplicates }).toEqual({ rounds: ROUNDS, lost: 0, duplicates: 0 });
+      expect({ rounds, lost, duplicates, staleValues }).toEqual({
+        rounds: ROUNDS,
+        lost: 0,
+        duplicates: 0,
+        staleValues: 0,
+      });
       // Two subscribers, and the run has put something through.
       expect(deliveries).toBe(2 * messages);
       expect(messages).toBeGreaterThan(10 * ROUNDS);
+      expect(Math.min(coap, http)).toBeGreaterThan(ROUNDS);
+      // At both doors, each value after the last restart.
+      expect(valuesRead).toBeGreaterThanOrEqual(12);
     },
     60_000 + ROUNDS * 20_000,
   );

@@ -37,7 +37,18 @@ export class EndlessClient {
     return this.sentCount - this.client.outgoingCount;
   }
 
-  /** All that it has published: `name:qos:number`. */
+  /** Whether all that it has published is acknowledged to its end. */
+  get isDone(): boolean {
+    return this.client.outgoingCount === 0;
+  }
+
+  /** All that was acknowledged to its end: `name:qos:number`. */
+  acknowledged(): string[] {
+    const open = this.client.outgoingTexts;
+    return this.sent().filter((text) => !open.has(text));
+  }
+
+  /** All that it has published. */
   sent(): string[] {
     return Array.from({ length: this.sentCount }, (_, i) => this.#text(i));
   }

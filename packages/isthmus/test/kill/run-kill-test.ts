@@ -1,6 +1,7 @@
 import { SeededRandom } from "@isthmus/machine";
+import { DoorPublisher } from "./door-publisher.js";
 import { EndlessClient } from "./endless-client.js";
-import { HubProcess } from "./hub-process.js";
+import { HubProcess, type HubUrls } from "./hub-process.js";
 
 export interface KillTestOptions {
   readonly dataDirectory: string;
@@ -14,6 +15,8 @@ export interface KillTestResult {
   readonly rounds: number;
   /** Messages that were published, and acknowledged to their end. */
   readonly messages: number;
+  /** Those of them that came by CoAP and by HTTP. */
+  readonly messagesByDoor: { readonly coap: number; readonly http: number };
   /** Of each subscriber that should have them. */
   readonly deliveries: number;
   /** Acknowledged and never delivered. */
@@ -22,6 +25,10 @@ export interface KillTestResult {
   readonly duplicates: number;
   /** The same for QoS 1, where it is allowed. */
   readonly repeated: number;
+  /** Values that were read over CoAP and HTTP after a restart. */
+  readonly valuesRead: number;
+  /** Those of them that were older than what was acknowledged last. */
+  readonly staleValues: number;
 }
 
 /** Acknowledgements after which the hub is killed, at the most. */
@@ -31,9 +38,10 @@ const EARLY_SHARE = 0.1;
 const EARLY_MS = 250;
 
 /**
- * Publishers at QoS 1 and 2 and subscribers whose sessions last, and a hub that is killed at random moments.
+ * Publishers at all doors, over MQTT at QoS 1 and 2, and subscribers whose sessions last, and a hub that is killed at
+ * random moments.
  *
- * @throws Error when the hub does not start, loses a session or breaks the protocol.
+ * @throws Error when the hub does not start, loses a session, breaks the protocol or refuses a request.
  */
 export async function runKillTest(options: KillTestOptions): Promise<KillTestResult> {
   const test = new KillTest(options);
@@ -48,6 +56,8 @@ class KillTest {
   readonly #options: KillTestOptions;
   readonly #random: SeededRandom;
   readonly #publishers: readonly EndlessClient[];
+  readonly #coapPublishers: readonly DoorPublisher[];
+  readonly #httpPublishers: readonly DoorPublisher[];
   readonly #subscribers: readonly EndlessClient[];
   #hub: HubProcess | undefined;
   #wake = Promise.withResolvers<void>();
@@ -67,29 +77,33 @@ class KillTest {
           wake,
         ),
     );
+    this.#coapPublishers = ["c1", "c2", "c3"].map((name) => new DoorPublisher(name, "coap", wake));
+    this.#httpPublishers = ["h1", "h2", "h3"].map((name) => new DoorPublisher(name, "http", wake));
     this.#subscribers = [
-      new EndlessClient("s1", 5, seed + 10, { filter: "up" }, wake),
+      new EndlessClient("s1", 5, seed + 10, { filter: "up/#" }, wake),
       new EndlessClient("s2", 4, seed + 11, { filter: "#" }, wake),
     ];
   }
 
   async run(): Promise<KillTestResult> {
     // All subscribe before anything is published.
-    let port = await this.#start();
-    this.#connect(this.#subscribers, port);
+    let urls = await this.#start();
+    for (const subscriber of this.#subscribers) subscriber.connect(urls.mqttPort);
     await this.#until(() => this.#subscribers.every(({ client }) => client.isSubscribed));
-    this.#connect(this.#publishers, port);
+    this.#connectPublishers(urls);
     for (let round = 1; round <= this.#options.rounds; round++) {
       const goal = this.#acknowledged + this.#random.nextInteger(0, MOST_PER_ROUND);
       await this.#until(() => this.#acknowledged >= goal);
       await this.#kill();
       while (this.#random.chance(EARLY_SHARE)) await this.#killEarly();
-      port = await this.#start();
-      this.#connect([...this.#subscribers, ...this.#publishers], port);
+      urls = await this.#start();
+      for (const subscriber of this.#subscribers) subscriber.connect(urls.mqttPort);
+      this.#connectPublishers(urls);
       this.#options.report?.(round, this.#result(round));
     }
-    for (const publisher of this.#publishers) publisher.finish();
-    await this.#until(() => this.#publishers.every(({ client }) => client.outgoingCount === 0));
+    const publishers = [...this.#publishers, ...this.#doorPublishers];
+    for (const publisher of publishers) publisher.finish();
+    await this.#until(() => publishers.every(({ isDone }) => isDone));
     // The costly look only when there can be anything to see.
     const count = this.#acknowledged;
     await this.#until(
@@ -97,20 +111,24 @@ class KillTest {
         this.#subscribers.every(({ client }) => client.delivered.length >= count) &&
         this.#result(this.#options.rounds).lost === 0,
     );
-    await this.#hearTheRest(port);
+    await this.#hearTheRest(urls);
     return this.#result(this.#options.rounds);
   }
 
   async end(): Promise<void> {
     for (const client of [...this.#subscribers, ...this.#publishers]) client.disconnect();
-    await this.#hub?.kill();
+    await this.#kill();
+  }
+
+  get #doorPublishers(): DoorPublisher[] {
+    return [...this.#coapPublishers, ...this.#httpPublishers];
   }
 
   get #acknowledged(): number {
-    return this.#publishers.reduce((sum, { acknowledgedCount }) => sum + acknowledgedCount, 0);
+    return countOf([...this.#publishers, ...this.#doorPublishers]);
   }
 
-  async #start(): Promise<number> {
+  async #start(): Promise<HubUrls> {
     this.#hub = new HubProcess(this.#options.dataDirectory);
     return this.#hub.ready();
   }
@@ -118,6 +136,7 @@ class KillTest {
   async #kill(): Promise<void> {
     await this.#hub?.kill();
     this.#hub = undefined;
+    await Promise.all(this.#doorPublishers.map((publisher) => publisher.disconnect()));
   }
 
   /** While it starts, or is about to. */
@@ -128,14 +147,15 @@ class KillTest {
     await this.#kill();
   }
 
-  #connect(clients: readonly EndlessClient[], port: number): void {
-    for (const client of clients) client.connect(port);
+  #connectPublishers(urls: HubUrls): void {
+    for (const publisher of this.#publishers) publisher.connect(urls.mqttPort);
+    for (const publisher of this.#doorPublishers) publisher.connect(urls);
   }
 
   /** What comes twice comes before the answer to something that is asked later. */
-  async #hearTheRest(port: number): Promise<void> {
+  async #hearTheRest({ mqttPort }: HubUrls): Promise<void> {
     const last = new EndlessClient("last", 5, 0, { qos: [1] }, () => this.#wake.resolve());
-    last.connect(port);
+    last.connect(mqttPort);
     await this.#until(() => last.sentCount > 0);
     last.finish();
     const heard = (client: EndlessClient): boolean =>
@@ -146,7 +166,9 @@ class KillTest {
 
   async #until(isDone: () => boolean): Promise<void> {
     for (;;) {
-      for (const { failure } of [...this.#publishers, ...this.#subscribers]) if (failure !== undefined) throw failure;
+      for (const { failure } of [...this.#publishers, ...this.#doorPublishers, ...this.#subscribers]) {
+        if (failure !== undefined) throw failure;
+      }
       if (isDone()) return;
       await this.#wake.promise;
       this.#wake = Promise.withResolvers();
@@ -154,11 +176,19 @@ class KillTest {
   }
 
   #result(rounds: number): KillTestResult {
-    const acknowledged = this.#publishers.flatMap((publisher) => {
-      const outgoing = publisher.client.outgoingTexts;
-      return publisher.sent().filter((text) => !outgoing.has(text));
-    });
-    const result = { rounds, messages: acknowledged.length, deliveries: 0, lost: 0, duplicates: 0, repeated: 0 };
+    const doorPublishers = this.#doorPublishers;
+    const acknowledged = [...this.#publishers, ...doorPublishers].flatMap((publisher) => publisher.acknowledged());
+    const result = {
+      rounds,
+      messages: acknowledged.length,
+      messagesByDoor: { coap: countOf(this.#coapPublishers), http: countOf(this.#httpPublishers) },
+      deliveries: 0,
+      lost: 0,
+      duplicates: 0,
+      repeated: 0,
+      valuesRead: doorPublishers.reduce((sum, { readCount }) => sum + readCount, 0),
+      staleValues: doorPublishers.reduce((sum, { staleCount }) => sum + staleCount, 0),
+    };
     for (const { client } of this.#subscribers) {
       const counts = new Map<string, number>();
       for (const { text } of client.delivered) counts.set(text, (counts.get(text) ?? 0) + 1);
@@ -172,4 +202,8 @@ class KillTest {
     }
     return result;
   }
+}
+
+function countOf(publishers: readonly { readonly acknowledgedCount: number }[]): number {
+  return publishers.reduce((sum, { acknowledgedCount }) => sum + acknowledgedCount, 0);
 }
