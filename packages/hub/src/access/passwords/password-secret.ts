@@ -22,6 +22,9 @@ const DEFAULT_LOG_COST = 15;
 const BLOCK_SIZE = 8;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
+const LEAST_HASH_BYTES = 16;
+/** For one password: more is taken for a mistake. */
+const MOST_SCRYPT_BYTES = 2 ** 30;
 
 /** Each client that logs in by SCRAM does as many. */
 const DEFAULT_SCRAM_ITERATIONS = 32_768;
@@ -85,6 +88,9 @@ const KINDS: readonly Kind[] = [
         blockSize: bounded("r", blockSize, 32),
         parallelism: bounded("p", parallelism, 16),
       };
+      if (128 * 2 ** cost.logCost * cost.blockSize > MOST_SCRYPT_BYTES) {
+        throw new PasswordSecretError(`scrypt with ln=${logCost} and r=${blockSize} takes more than 1 GiB`);
+      }
       return hashed(hash, (password, length) => deriveScrypt(password, decode(salt), cost, length));
     },
   },
@@ -96,6 +102,10 @@ const KINDS: readonly Kind[] = [
         passes: bounded("t", passes, 100),
         parallelism: bounded("p", parallelism, 16),
       };
+      // RFC 9106 3.1
+      if (decode(salt).length < 8 || cost.memory < 8 * cost.parallelism) {
+        throw new PasswordSecretError("the salt or the memory of argon2id is less than it takes");
+      }
       const derive = findArgon2();
       return hashed(hash, (message, tagLength) => derive({ message, nonce: decode(salt), tagLength, ...cost }));
     },
@@ -132,6 +142,10 @@ function hashed(
   derive: (password: Uint8Array, length: number) => Promise<Uint8Array>,
 ): PasswordSecret {
   const expected = decode(hash);
+  // None at all would match whatever is derived.
+  if (expected.length < LEAST_HASH_BYTES) {
+    throw new PasswordSecretError(`a hash of ${expected.length} bytes is shorter than ${LEAST_HASH_BYTES}`);
+  }
   return { verify: async (password) => equals(await derive(password, expected.length), expected) };
 }
 

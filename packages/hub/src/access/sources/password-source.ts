@@ -78,8 +78,12 @@ export class PasswordSource implements IdentitySource {
       known.lastDigest = digest;
       return identityOf(name, known);
     } catch (error) {
-      if (!(error instanceof QueueFullError)) throw error;
-      return { reasonCode: ReasonCode.serverBusy, reason: "too many passwords wait to be checked" };
+      if (error instanceof QueueFullError) {
+        return { reasonCode: ReasonCode.serverBusy, reason: "too many passwords wait to be checked" };
+      }
+      // As when there is no memory left for it: nobody gets in by that.
+      const { message } = error instanceof Error ? error : new Error(String(error));
+      return { reasonCode: ReasonCode.serverUnavailable, reason: `the password cannot be checked: ${message}` };
     }
   }
 }
