@@ -1,8 +1,5 @@
-import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { Logger } from "pino";
-
-const execute = promisify(execFile);
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -52,7 +49,9 @@ export class ServiceNotifier {
 
   async #run(assignments: readonly string[]): Promise<void> {
     try {
-      await execute("systemd-notify", [...assignments]);
+      // Loaded when there is somebody to tell: it takes a megabyte.
+      const { execFile } = process.getBuiltinModule("node:child_process");
+      await promisify(execFile)("systemd-notify", [...assignments]);
     } catch (error) {
       if (!this.#hasFailed) this.#log.warn({ err: error }, "systemd-notify cannot be run: systemd is told nothing");
       this.#hasFailed = true;
