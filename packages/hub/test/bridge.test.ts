@@ -1,9 +1,11 @@
+import { readFileSync } from "node:fs";
 import { MemoryStore } from "@isthmus/exchange";
 import { type Client, connect, type Message } from "@isthmus/mqtt";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type BridgeOptions, createHub, type Hub, type HubOptions } from "../src/index.js";
 import { TopicMap } from "../src/bridge/topic-map.js";
 import { HopMark } from "../src/bridge/hop-mark.js";
+import { TestAuthority } from "./certificates.js";
 import { Cut } from "./cut.js";
 
 const hubs: Hub[] = [];
@@ -292,3 +294,86 @@ test("the client of a bridge is not the hub's to connect to from outside over TC
     "identifier",
   );
 });
+
+test("over TLS, with a name and a password, to a broker that shows a good certificate and to no other", async () => {
+  const [authority, stranger] = [new TestAuthority(), new TestAuthority("stranger")];
+  onTestFinished(() => {
+    authority.close();
+    stranger.close();
+  });
+  const far = await start({
+    listeners: [{ type: "mqtt", port: 0, tls: authority.issue("localhost") }],
+    hooks: {
+      authenticate: ({ user, password }) => {
+        const isRight = user === "plant" && Buffer.from(password ?? []).toString() === "secret";
+        return isRight ? { user } : { reasonCode: 0x86, reason: "wrong" };
+      },
+    },
+  });
+  const tlsUrl = far.listeners.find(({ url }) => url.startsWith("mqtts:"))?.url;
+  const rest = { username: "plant", password: "secret", topics: [{ filter: "t/#" }] };
+  const trusting = (caFile: string): Omit<BridgeOptions, "name" | "url"> => ({
+    ...rest,
+    tls: { ca: readFileSync(caFile) },
+  });
+  const wary = await start(bridgeTo(tlsUrl, trusting(stranger.caFile)));
+  const near = await start(bridgeTo(tlsUrl, trusting(authority.caFile)));
+  await isUp(near);
+  expect(stateOf(wary)).toBe("0");
+  const messages = await gather(await far.connect({ username: "plant", password: "secret" }), "t/1");
+  await (await near.connect()).publish("t/1", "x", { qos: 2 });
+  await have(messages, 1);
+  expect(lines(messages)).toEqual(["t/1 x 2 false"]);
+});
+
+test("what one side can take is told to the other: a message that is too large for the far one is left out and counted", async () => {
+  const far = await start({ limits: { maximumPacketSize: 1000, receiveMaximum: 2 } });
+  const near = await start(bridgeTo(far.mqtt?.url, { topics: [{ filter: "t/#", remotePrefix: "much/longer/" }] }));
+  await isUp(near);
+  const messages = await gather(await far.connect(), "much/longer/t/#");
+  const client = await near.connect();
+  await client.publish("t/large", new Uint8Array(980), { qos: 1 });
+  const small = Array.from({ length: 20 }, (_, i) => client.publish("t/small", String(i), { qos: 2 }));
+  await Promise.all(small);
+  await have(messages, 20);
+  expect(messages.map((message) => message.text())).toEqual(small.map((_, i) => String(i)));
+  expect(near.metrics.messagesDropped["too-large"]).toBe(1);
+  expect(stateOf(near)).toBe("1");
+});
+
+test("a hub that crashes again and again with messages on their way loses none and doubles none of QoS 2", async () => {
+  const far = await start();
+  const way = await cutBefore(far.mqtt?.url);
+  const bridges = bridgeTo(way.url, { topics: [{ filter: "q" }] });
+  const seen = await gather(await far.connect(), "q");
+  let store = new MemoryStore({ durability: "sync" });
+  const acknowledged: string[] = [];
+  for (let round = 0; round < 8; round++) {
+    way.mend();
+    const near = await start({ ...bridges, store });
+    if (round % 2 === 0) await isUp(near);
+    const client = await near.connect({ reconnect: false });
+    const published = Array.from({ length: 10 }, async (_, i) => {
+      await client.publish("q", `${round}-${i}`, { qos: 2 });
+      acknowledged.push(`${round}-${i}`);
+      // In the midst of it the machine dies: nothing leaves any more, and what is not on disk is gone.
+      if (i === 5) {
+        way.cut();
+        store = store.crash();
+      }
+    });
+    await Promise.allSettled(published);
+    await near.close();
+  }
+  way.mend();
+  await isUp(await start({ ...bridges, store }));
+  const before = new Set(acknowledged.filter((text) => Number(text.split("-")[1]) <= 5));
+  await vi.waitFor(() => expect([...before].filter((text) => !textsOf(seen).includes(text))).toEqual([]), {
+    timeout: 20_000,
+  });
+  expect(textsOf(seen).length).toBe(new Set(textsOf(seen)).size);
+});
+
+function textsOf(messages: readonly Message[]): string[] {
+  return messages.map((message) => message.text());
+}

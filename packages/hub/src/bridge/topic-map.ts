@@ -1,6 +1,6 @@
 import { parseTopicFilter, parseTopicName, topicMatches } from "@isthmus/mqtt/topics";
 import { utf8Length } from "@isthmus/bytes";
-import type { QoS, SubscriptionRequest } from "@isthmus/mqtt/codec";
+import { MAX_STRING_SIZE, type QoS, type SubscriptionRequest } from "@isthmus/mqtt/codec";
 import type { BridgeTopic } from "./bridge-options.js";
 
 /** One way of a bridge: what is asked for on the near side, and what topics become on the far side. */
@@ -59,7 +59,8 @@ export class TopicMap {
     const rest = topic.slice(lane.nearPrefix.length);
     const translated = `${lane.farPrefix}${rest}`;
     // `house/#` matches `house` itself, of which the prefix `house/` leaves nothing.
-    return topic.length < lane.nearPrefix.length || translated === "" ? undefined : translated;
+    if (topic.length < lane.nearPrefix.length || translated === "") return undefined;
+    return utf8Length(translated) > MAX_STRING_SIZE ? undefined : translated;
   }
 }
 
