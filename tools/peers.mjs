@@ -14,6 +14,7 @@ const PACKAGE_BY_PROGRAM = {
   tshark: "tshark",
   scapy3: "python3-scapy",
   curl: "curl",
+  chromium: "chromium",
   openssl: "openssl",
   "systemd-analyze": "systemd",
   "systemd-notify": "systemd",

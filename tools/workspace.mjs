@@ -29,7 +29,7 @@ export function ensureInstalled() {
 /** Compiles what has changed since the last build. */
 export function ensureBuilt() {
   run(bin("tsc"), ["-b"]);
-  run(bin("node"), [path.join(ROOT, "tools", "bundle.mjs")]);
+  for (const name of ["bundle.mjs", "bundle-page.mjs"]) run(bin("node"), [path.join(ROOT, "tools", name)]);
 }
 
 /** Runs a program to its end; a failure ends this process with the program's exit code. */

@@ -21,6 +21,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   testing: ["bytes", "machine", "exchange", "mqtt", "coap", "smqtt", "lowpan"],
 };
 
+/** Packages whose code goes out in one bundle: who installs them needs none of what is in it. */
+const BUNDLED: readonly string[] = ["dashboard"];
+
+/** Packages that others find by their built files: no module of them is imported. */
+const FILES_ONLY: readonly string[] = ["dashboard"];
+
 /** Folders that also run in a browser: no `node:` module, no timer, no clock, no process. */
 const CORES: Readonly<Record<string, readonly string[]>> = {
   bytes: ["."],
@@ -63,8 +69,12 @@ describe.each(names)("package %s", (name) => {
   // The parsed file is our own; a missing field shows as undefined below.
   const manifest = JSON.parse(readFileSync(path.join(PACKAGES, name, "package.json"), "utf8")) as {
     readonly dependencies?: Readonly<Record<string, string>>;
+    readonly devDependencies?: Readonly<Record<string, string>>;
   };
-  const dependencies = Object.keys(manifest.dependencies ?? {});
+  const dependencies = Object.keys({
+    ...manifest.dependencies,
+    ...(BUNDLED.includes(name) && manifest.devDependencies),
+  });
 
   test("depends only on the packages that its place in the house allows", () => {
     const ours = dependencies.map(ownPackage).filter((own) => own !== undefined);
@@ -85,6 +95,13 @@ describe.each(names)("package %s", (name) => {
         .map((each) => `${file}: ${each}`),
     );
     expect(foreign.filter((each) => !isOptional(name, each))).toEqual([]);
+  });
+
+  test("imports nothing of a package that is files only", () => {
+    const strays = files.filter(({ imports }) =>
+      imports.some((each) => FILES_ONLY.some((own) => own !== name && ownPackage(each) === own)),
+    );
+    expect(strays.map(({ file }) => file)).toEqual([]);
   });
 
   test("keeps sockets, timers and clocks out of its cores", () => {

@@ -58,6 +58,8 @@ export interface HubOptions {
   readonly sys?: SysOptions | undefined;
   /** Who may scrape `/metrics`, see {@link MetricsOptions}. */
   readonly metrics?: MetricsOptions | undefined;
+  /** The web page at `/` of the HTTP doors; false: plain text only. Default true. */
+  readonly dashboard?: boolean | undefined;
   /** The management API below `/api` of the HTTP doors; false: none. See {@link AdminOptions}. */
   readonly admin?: AdminOptions | false | undefined;
   /** Bridges to other brokers, see {@link BridgeOptions}. */

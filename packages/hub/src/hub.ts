@@ -7,6 +7,7 @@ import type { AccessOptions, ListenerAccess } from "./access/access-options.js";
 import { AdminMount } from "./admin/admin-mount.js";
 import { BridgesPart } from "./bridge/bridges-part.js";
 import { Clock } from "./clock.js";
+import { DashboardMount } from "./dashboard/dashboard-mount.js";
 import { CoapPart } from "./doors/coap/coap-part.js";
 import { TopicsMount } from "./doors/http/topics-mount.js";
 import { MqttDoor } from "./doors/mqtt/mqtt-door.js";
@@ -163,6 +164,7 @@ export class Hub {
       maximumTopicLevels: limits.maxTopicLevels,
       startedAt: performance.now(),
     };
+    if (options.dashboard !== false) this.#mounts.push(new DashboardMount());
     if (options.admin !== false) this.#mounts.push(new AdminMount(admin, options.admin ?? {}));
     const metricsMount = new MetricsMount(admin, options.metrics);
     this.#parts.push(metricsMount);

@@ -55,17 +55,18 @@ function createHttpServer(options: HttpListenerOptions, handleConnection: Connec
   // An import statement would also load all that node:http offers by name, a fetch client and WebSockets of its own
   // among it: fourteen megabytes that a hub has no use for.
   const http = process.getBuiltinModule("node:http");
-  const handlerByMount = new Map<HttpMount, Promise<HttpHandler>>();
+  const handlerByMount = new Map<HttpMount, Promise<HttpHandler | undefined>>();
   const server = http.createServer((request, response) => {
-    const mount = findMount(options.mounts, pathOf(request));
-    if (mount === undefined) {
+    const pathname = pathOf(request);
+    const mount = findMount(options.mounts, pathname);
+    if (mount === undefined || mount.wants?.(pathname, request) === false) {
       answer(options, request, response);
       return;
     }
     const loading = handlerByMount.get(mount) ?? mount.load();
     handlerByMount.set(mount, loading);
     loading.then(
-      (handle) => handle(request, response, options),
+      (handle) => (handle === undefined ? answer(options, request, response) : handle(request, response, options)),
       (error: unknown) => response.destroy(error instanceof Error ? error : undefined),
     );
   });

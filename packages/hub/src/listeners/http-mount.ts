@@ -16,10 +16,15 @@ export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Bu
 
 /** What the HTTP listener serves beside MQTT over WebSocket: a path with all that is below. */
 export interface HttpMount {
-  /** As `/topics`: takes `/topics` and `/topics/...`. */
+  /** As `/topics`: takes `/topics` and `/topics/...`. Empty takes all that no other mount takes. */
   readonly path: string;
-  /** Called with the first request: a hub whose HTTP door nobody uses need not load what serves it. */
-  load(): Promise<HttpHandler>;
+  /** Whether it answers a request; what it does not, the listener does as if it were not there. Default: all. */
+  wants?(pathname: string, request: IncomingMessage): boolean;
+  /**
+   * Called with the first request: a hub whose HTTP door nobody uses need not load what serves it. Undefined when there
+   * is nothing to serve it: then the listener answers.
+   */
+  load(): Promise<HttpHandler | undefined>;
   /** What takes WebSockets, from pages that may open them. Default: nothing, they are refused. */
   loadUpgrade?(): Promise<UpgradeHandler>;
 }
