@@ -115,6 +115,16 @@ export function value<T>(
   return { names: names.split(" "), placeholder, help, initial: undefined, read };
 }
 
+/** A flag with one of some words. */
+export function oneOf<T extends string>(name: string, placeholder: string, allowed: readonly T[], help: string) {
+  return value<T>(name, placeholder, help, (given) => {
+    const known = allowed.find((each) => each === given);
+    if (known === undefined)
+      throw new UsageError(`${name} ${given}: there is no such ${placeholder.toLowerCase()}`, help);
+    return known;
+  });
+}
+
 const HELP_WIDTH = 96;
 const MAX_FLAG_WIDTH = 30;
 

@@ -56,3 +56,16 @@ describe("isthmus pan decode", () => {
     expect(exitCode).toBe(1);
   });
 });
+
+describe("isthmus pan sniff", () => {
+  test.each([
+    [["--zep", "nowhere"], '"nowhere" is not an address and a port'],
+    [["--serial", "/dev/no-such-port"], "npm install serialport"],
+    [["--protocol", "morse"], "--protocol morse: there is no such name"],
+    [["file.pcap"], "files are read by isthmus pan decode"],
+  ])("%j tells what is wrong", async (args, message) => {
+    const { stderr, exitCode } = await runIsthmus(["pan", "sniff", ...args]);
+    expect(stderr).toContain(message);
+    expect(exitCode).toBe(1);
+  });
+});

@@ -15,7 +15,8 @@ import { nodeCcmStar } from "@isthmus/lowpan/ccm-star-node";
 import type { CoapDoor } from "../doors/coap/coap-door.js";
 import type { HubContext } from "../hub-context.js";
 import { OutboundTranslation } from "./outbound-translation.js";
-import { PAN_DEFAULTS, type PanDriver, type PanOptions, type RealTimeOptions } from "./pan-options.js";
+import { type OpenPan, PAN_DEFAULTS, type PanDriver, type PanOptions, type RealTimeOptions } from "./pan-options.js";
+import { openSerialPan } from "./serial-pan.js";
 import { openZepPan } from "./zep-pan.js";
 
 const COAP_PORT = 5683;
@@ -54,8 +55,8 @@ export class BorderRouter {
 
   /** @throws ListenError; RangeError for an option that cannot be. */
   async open(): Promise<void> {
-    const { link, speed, blockSizeBytes, outbound, maxOutbound, address, prefix } = this.#options;
-    const openDriver = "zep" in link ? openZepPan(link.zep, address) : link.open;
+    const { speed, blockSizeBytes, outbound, maxOutbound, prefix } = this.#options;
+    const openDriver = this.#chooseDriver();
     const driver = await openDriver((radio, realTime) => this.#buildNode(radio, realTime));
     this.#driver = driver;
     const send = (packet: Uint8Array): void => driver.act((node, now) => node.sendPacket(now, packet));
@@ -86,6 +87,12 @@ export class BorderRouter {
     this.#outbound?.close();
     await this.#transport?.close();
     await this.#driver?.close();
+  }
+
+  #chooseDriver(): OpenPan {
+    const { link, address } = this.#options;
+    if ("zep" in link) return openZepPan(link.zep, address);
+    return "serial" in link ? openSerialPan(link.serial) : link.open;
   }
 
   #buildNode(radio: Radio, realTime: RealTimeOptions): LowpanNode {

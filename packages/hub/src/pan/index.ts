@@ -8,3 +8,4 @@ export {
   type ZepOptions,
 } from "./pan-options.js";
 export { parseEndpoint } from "./zep-pan.js";
+export { openSerialPort, SerialPortError } from "./serial-port.js";

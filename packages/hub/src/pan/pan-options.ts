@@ -31,10 +31,18 @@ export interface ZepOptions {
   readonly channel?: number | undefined;
 }
 
+/** A serial line to a radio, which takes and gives whole frames with their check sequences in SLIP (RFC 1055). */
+export interface SerialOptions {
+  /** As `/dev/ttyACM0`. The package `serialport` must be installed. */
+  readonly path: string;
+  /** Default 115,200. */
+  readonly baudRate?: number | undefined;
+}
+
 /** How the hub is the border router of a network of constrained nodes. */
 export interface PanOptions {
-  /** Frames in ZEP over UDP; or whatever else carries frames. */
-  readonly link: { readonly zep: ZepOptions } | { readonly open: OpenPan };
+  /** Frames in ZEP over UDP, over a serial line, or over whatever else carries frames. */
+  readonly link: { readonly zep: ZepOptions } | { readonly serial: SerialOptions } | { readonly open: OpenPan };
   /** The /64 of the network, which is context 0 as well. Default `fd69:7374:686d:1::/64`. */
   readonly prefix?: string;
   /** Default 0x23, as RIOT's. */

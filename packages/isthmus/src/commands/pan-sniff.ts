@@ -1,17 +1,24 @@
 import { once } from "node:events";
-import { parseEndpoint } from "@isthmus/hub/pan";
-import type { LinkFrame } from "@isthmus/lowpan/links";
-import { ZepLink } from "@isthmus/lowpan/links-node";
+import { openSerialPort, parseEndpoint, SerialPortError } from "@isthmus/hub/pan";
+import type { FrameLink, LinkFrame } from "@isthmus/lowpan/links";
+import { SerialLink, type SerialProtocol, ZepLink } from "@isthmus/lowpan/links-node";
 import { hasValidFcs, parseLinkAddress } from "@isthmus/lowpan/wire";
 import { parseArguments } from "../coap/operands.js";
 import { type Command, type Terminal, UsageError } from "../command.js";
-import { type FlagTable, integer, renderHelp, text, texts, toggle } from "../flags.js";
+import { type FlagTable, type FlagValues, integer, oneOf, renderHelp, text, texts, toggle } from "../flags.js";
 import { CaptureFile } from "../pan/capture-file.js";
 import { openDissector } from "../pan/dissector-flags.js";
 import { FrameView } from "../pan/frame-view.js";
 
 const FLAGS = {
   zep: text("--zep", "ADDR:PORT", "a ZEP dispatcher whose nodes are listened to ([::1]:17754)"),
+  serial: text(
+    "--serial",
+    "PATH",
+    "a sniffer at a serial port, as /dev/ttyACM0; the package serialport must be installed",
+  ),
+  protocol: oneOf<SerialProtocol>("--protocol", "NAME", ["nordic-sniffer", "slip"], "what it speaks: nordic-sniffer or slip (nordic-sniffer)"), // prettier-ignore
+  baudRate: integer("--baud", "N", "its speed (115200)", [1, 10_000_000]),
   channel: integer("--channel", "N", "the radio channel (26)", [11, 26]),
   isVerbose: toggle("-v --verbose", "each header in words, not a line for each frame"),
   count: integer("-C --count", "N", "ends after so many frames", [1, 2 ** 31]),
@@ -27,10 +34,14 @@ const SNIFFER = parseLinkAddress("02:73:6e:69:66:66:65:72");
 export const command: Command = {
   help: renderHelp({
     summary:
-      "Shows the frames of a network of nodes as they are said: over ZEP, as a hub or RIOT's native nodes speak it.",
+      "Shows the frames of a network of nodes as they are said: over ZEP, as a hub or RIOT's native nodes speak it, or from a sniffer at a serial port.",
     usage: ["isthmus pan sniff [flags]"],
     groups: [{ title: "Flags", flags: FLAGS }],
-    examples: ["isthmus pan sniff", "isthmus pan sniff -v -C 10 --pcap house.pcapng --zep '[::1]:17754'"],
+    examples: [
+      "isthmus pan sniff",
+      "isthmus pan sniff --serial /dev/ttyACM0 --channel 26",
+      "isthmus pan sniff -v -C 10 --pcap house.pcapng --zep '[::1]:17754'",
+    ],
     exitCodes: ["0 when it was told to stop, or has shown the frames", "1 for an error of the command line"],
   }),
   async run(args, terminal) {
@@ -39,7 +50,7 @@ export const command: Command = {
       throw new UsageError(`nothing to do with "${operands[0]}"`, "files are read by isthmus pan decode");
     const view = new FrameView(openDissector(values.contexts, values.key));
     const capture = values.pcap === undefined ? undefined : new CaptureFile(values.pcap);
-    const link = await openLink(values.zep ?? "[::1]:17754", values.channel);
+    const link = await openLink(values);
     await show(link, terminal, values.count ?? Number.POSITIVE_INFINITY, (number, { psdu, rssDbm, lqi }) => {
       const timestampNs = BigInt(Date.now()) * 1_000_000n;
       capture?.write(psdu, timestampNs);
@@ -52,22 +63,21 @@ export const command: Command = {
   },
 };
 
-async function openLink(remote: string, channel: number | undefined): Promise<ZepLink> {
+async function openLink(values: FlagValues<typeof FLAGS>): Promise<FrameLink> {
+  const { zep = "[::1]:17754", serial, protocol = "nordic-sniffer", baudRate = 115_200 } = values;
+  const channel = values.channel === undefined ? {} : { channel: values.channel };
   try {
-    return await ZepLink.open({
-      remote: parseEndpoint(remote),
-      hello: SNIFFER,
-      ...(channel !== undefined && { channel }),
-    });
+    if (serial !== undefined) return new SerialLink(await openSerialPort(serial, baudRate), { protocol, ...channel });
+    return await ZepLink.open({ remote: parseEndpoint(zep), hello: SNIFFER, ...channel });
   } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(error.message);
+    if (error instanceof RangeError || error instanceof SerialPortError) throw new UsageError(error.message);
     throw error;
   }
 }
 
 /** Calls `handleFrame` for each frame, until there were as many as that or the terminal says so. */
 async function show(
-  link: ZepLink,
+  link: FrameLink,
   { signal }: Terminal,
   count: number,
   handleFrame: (number: number, frame: LinkFrame) => void,

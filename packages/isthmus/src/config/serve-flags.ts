@@ -1,6 +1,6 @@
 import type { Durability } from "@isthmus/hub/store";
 import { UsageError } from "../command.js";
-import { type FlagGroup, type FlagValues, parseFlags, text, toggle, value } from "../flags.js";
+import { type FlagGroup, type FlagValues, oneOf, parseFlags, text, toggle, value } from "../flags.js";
 
 /** A port, or `off`: the door stays closed. */
 export type DoorPort = number | "off";
@@ -68,14 +68,5 @@ function doorPort(name: string, help: string) {
     const port = Number(given);
     if (/^\d+$/.test(given) && port <= 65_535) return port;
     throw new UsageError(`${name} ${given} is not a port`, "a number from 0 to 65535, or off");
-  });
-}
-
-function oneOf<T extends string>(name: string, placeholder: string, allowed: readonly T[], help: string) {
-  return value<T>(name, placeholder, help, (given) => {
-    const known = allowed.find((each) => each === given);
-    if (known === undefined)
-      throw new UsageError(`${name} ${given}: there is no such ${placeholder.toLowerCase()}`, help);
-    return known;
   });
 }

@@ -10,3 +10,5 @@ export {
   type ZepPacket,
 } from "./zep.js";
 export type { FrameLink, LinkFrame } from "./frame-link.js";
+export { encodeSlip, SlipDecoder } from "./slip.js";
+export { parseSnifferLine } from "./sniffer-line.js";

@@ -11,6 +11,11 @@ const zep = z.strictObject({
   channel: z.int().min(11).max(26).optional().describe("the radio channel; default 26"),
 });
 
+const serial = z.strictObject({
+  path: z.string().min(1).describe("as `/dev/ttyACM0`; the package `serialport` must be installed"),
+  baud_rate: z.int().min(1).optional().describe("default 115200"),
+});
+
 const context = z.strictObject({
   id: z.int().min(1).max(15).describe("identifier of the context"),
   prefix: z.string().describe("a prefix, as `2001:db8:2::/64`"),
@@ -19,8 +24,11 @@ const context = z.strictObject({
 /** `pan`: a network of constrained nodes that the hub is the border router of. */
 export const panSection = z.strictObject({
   link: z
-    .strictObject({ zep: zep.describe("frames in ZEP over UDP, as RIOT's native nodes speak it") })
-    .describe("how frames get to the radio"),
+    .union([
+      z.strictObject({ zep: zep.describe("frames in ZEP over UDP, as RIOT's native nodes speak it") }),
+      z.strictObject({ serial: serial.describe("frames in SLIP over a serial line") }),
+    ])
+    .describe("how frames come and go"),
   prefix: z.string().default(PAN_DEFAULTS.prefix).describe("the /64 of the network"),
   pan_id: z.int().min(0).max(0xfffe).default(PAN_DEFAULTS.panId).describe("identifier of the network"),
   address: z.string().default(PAN_DEFAULTS.address).describe("the border router's extended address"),
