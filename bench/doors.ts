@@ -72,7 +72,13 @@ class CoapPeer {
     });
   }
 
-  #send(type: MessageType, messageId: number, code: number, options: Options, payload = new Uint8Array()): void {
+  #send(
+    type: MessageType,
+    messageId: number,
+    code: number,
+    options: Options,
+    payload: Uint8Array = new Uint8Array(),
+  ): void {
     const token = code === Code.EMPTY ? new Uint8Array() : Uint8Array.of(1);
     this.#socket.send(encodeDatagram({ type, messageId, code, token, options, payload }));
   }
