@@ -141,7 +141,7 @@ describe("isthmus coap", () => {
 
   it("says when there is nobody", async () => {
     expect(await coap("get", "coap+tcp://127.0.0.1:1/")).toMatchObject({
-      stderr: expect.stringMatching(/ECONNREFUSED/),
+      stderr: expect.stringMatching(/ECONNREFUSED.*\n {2}nothing listens there: /),
       exitCode: 3,
     });
     expect(await coap("get", "-B", "0.05", "coap://127.0.0.1:1/")).toMatchObject({ exitCode: 3 });
@@ -265,5 +265,18 @@ describe("isthmus coap serve --rd", () => {
     const { stderr } = await coap("post", `${server.udp}/.well-known/core?ep=nobody`);
     expect(stderr).toBe("5.02 Bad Gateway: the endpoint does not show its links\n");
     await server.stop();
+  });
+});
+
+describe("what goes wrong on the way", () => {
+  it.each([
+    ["coap://no-such-host.invalid/x", "ENOTFOUND", "is the name of the host right?"],
+    ["coaps://127.0.0.1/x", "there is no transport for coaps", "coap, coap+tcp, coaps+tcp"],
+  ])("%s is told with what to try", async (uri, problem, hint) => {
+    const { stderr, exitCode } = await runIsthmus(["coap", "get", uri]);
+    const [first, second] = stderr.split("\n");
+    expect(first).toContain(problem);
+    expect(second).toContain(`  ${hint}`);
+    expect(exitCode).toBe(3);
   });
 });
