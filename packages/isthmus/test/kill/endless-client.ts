@@ -16,6 +16,8 @@ export class EndlessClient {
   #socket = new Socket();
   #isFirst = true;
   #isPublishing = true;
+  readonly #heard = new Set<string | undefined>();
+  #countedDeliveries = 0;
   sentCount = 0;
   failure: Error | undefined;
 
@@ -35,6 +37,14 @@ export class EndlessClient {
   /** Messages that were acknowledged to their end. */
   get acknowledgedCount(): number {
     return this.sentCount - this.client.outgoingCount;
+  }
+
+  /** Different messages that it was given. */
+  get heardCount(): number {
+    for (; this.#countedDeliveries < this.client.delivered.length; this.#countedDeliveries++) {
+      this.#heard.add(this.client.delivered[this.#countedDeliveries]?.text);
+    }
+    return this.#heard.size;
   }
 
   /** Whether all that it has published is acknowledged to its end. */
