@@ -40,6 +40,7 @@ const SECTION_BY_OPTION = {
   history: "history",
   sys: "sys",
   metrics: "metrics",
+  dashboard: "dashboard",
   admin: "admin",
   hooks: undefined,
   smqtt: "smqtt",

@@ -5,6 +5,7 @@ import { ADMIN_DEFAULTS } from "../src/admin/admin-mount.js";
 import { BRIDGE_DEFAULTS } from "../src/bridge/bridge-options.js";
 import { HOOK_DEFAULTS } from "../src/hooks/hook-runner.js";
 import { COAP_DEFAULTS, HTTP_DEFAULTS, MQTT_DEFAULTS } from "../src/index.js";
+import { SMQTT_DEFAULTS } from "../src/smqtt/smqtt-options.js";
 
 const page = readFileSync(fileURLToPath(new URL("../../../docs/limits.md", import.meta.url)), "utf8");
 
@@ -22,6 +23,9 @@ const OPERATIONS = [
   ...Object.entries(HTTP_DEFAULTS)
     .filter(([, value]) => typeof value === "number")
     .map(([name, value]) => [`http.${name}`, value] as const),
+  ...Object.entries(SMQTT_DEFAULTS).flatMap(([part, limits]) =>
+    Object.entries(limits).map(([name, value]) => [`smqtt.${part}.${name}`, value] as const),
+  ),
   ...Object.entries(BRIDGE_DEFAULTS).map(([name, value]) => [`bridges[].${name}`, value] as const),
 ];
 

@@ -16,7 +16,7 @@ export function commandGroup(
   name: string,
   introduction: string,
   commands: Readonly<Record<string, GroupedCommand>>,
-): Command {
+): Required<Command> {
   const help = renderGroupHelp(name, introduction, commands);
   return {
     help,

@@ -38,6 +38,7 @@ export const configSchema = z.strictObject({
   bridges: bridgesSection.describe("other brokers that topics are shared with"),
   coap: coapSection.prefault({}).describe("limits of CoAP"),
   http: httpSection.prefault({}).describe("limits of `/topics` over HTTP"),
+  dashboard: z.boolean().default(true).describe("whether there is a web page at `/` of the HTTP door"),
   mirror: z
     .union([z.literal(false), mirrorSection])
     .prefault({})

@@ -1,14 +1,10 @@
-import { type Command, UsageError } from "../command.js";
-
-interface Verb {
-  readonly summary: string;
-  readonly load: () => Promise<{ readonly command: Command }>;
-}
+import type { Command } from "../command.js";
+import { commandGroup, type GroupedCommand } from "../command-group.js";
 
 const request = () => import("./coap-request.js");
 
 /** What `isthmus coap` can do, in the order in which its help lists it. */
-const VERBS: Readonly<Record<string, Verb>> = {
+const VERBS: Readonly<Record<string, GroupedCommand>> = {
   get: { summary: "read a resource", load: async () => ({ command: (await request()).requestCommand("get") }) },
   put: { summary: "write a resource", load: async () => ({ command: (await request()).requestCommand("put") }) },
   post: { summary: "let a resource work", load: async () => ({ command: (await request()).requestCommand("post") }) },
@@ -22,22 +18,14 @@ const VERBS: Readonly<Record<string, Verb>> = {
   serve: { summary: "serve a directory, or the resources of ETSI's plug tests", load: () => import("./coap-serve.js") }, // prettier-ignore
 };
 
+const group = commandGroup(
+  "coap",
+  "Talks CoAP. The flags are those of coap-client, whose -m METHOD is a word here.",
+  VERBS,
+);
+
 /** `isthmus coap`: a command of commands. */
-export const command: Command = {
-  help: overview(),
-  async resolve(args) {
-    const [first, ...rest] = withVerb(args);
-    const verb = first === undefined ? undefined : VERBS[first];
-    return verb && { command: (await verb.load()).command, args: rest };
-  },
-  async run(args, { stdout }) {
-    const [first] = args;
-    if (first !== undefined)
-      throw new UsageError(`there is no command "coap ${first}"`, "isthmus coap --help lists them");
-    stdout.write(overview());
-    return 1;
-  },
-};
+export const command: Command = { ...group, resolve: (args) => group.resolve(withVerb(args)) };
 
 /** coap-client's way to say it: `-m put URI`, and GET when nothing is said. */
 function withVerb(args: readonly string[]): readonly string[] {
@@ -47,16 +35,4 @@ function withVerb(args: readonly string[]): readonly string[] {
   const method = args[at + 1];
   if (at >= 0 && method !== undefined) return [method.toLowerCase(), ...args.toSpliced(at, 2)];
   return first.startsWith("-") || first.includes("://") ? ["get", ...args] : args;
-}
-
-function overview(): string {
-  const width = Math.max(...Object.keys(VERBS).map(({ length }) => length));
-  const lines = Object.entries(VERBS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}\n`);
-  return `Talks CoAP. The flags are those of coap-client, whose -m METHOD is a word here.
-
-Usage: isthmus coap <command> [flags] URI
-
-${lines.join("")}
-isthmus coap <command> --help tells more.
-`;
 }

@@ -14,6 +14,7 @@ import {
 } from "@isthmus/hub/store";
 import { parseArguments } from "../coap/operands.js";
 import { type Command, UsageError } from "../command.js";
+import { commandGroup } from "../command-group.js";
 import { type FlagTable, renderHelp, text, toggle } from "../flags.js";
 
 const DATA_FLAGS = {
@@ -99,38 +100,12 @@ const importCommand: Command = {
   },
 };
 
-const VERBS: Readonly<Record<string, { readonly summary: string; readonly command: Command }>> = {
-  info: { summary: "tell what is in it", command: info },
-  export: { summary: "write all of it as lines of JSON", command: exportCommand },
-  import: { summary: "make a store of such lines", command: importCommand },
-};
-
 /** `isthmus store`: a command of commands. */
-export const command: Command = {
-  help: overview(),
-  async resolve([first, ...rest]) {
-    const verb = first === undefined ? undefined : VERBS[first];
-    return verb && { command: verb.command, args: rest };
-  },
-  async run([first], { stdout }) {
-    if (first !== undefined) {
-      throw new UsageError(`there is no command "store ${first}"`, "isthmus store --help lists them");
-    }
-    stdout.write(overview());
-    return 1;
-  },
-};
-
-function overview(): string {
-  const lines = Object.entries(VERBS).map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}\n`);
-  return `Looks after the store of a hub that is not running.
-
-Usage: isthmus store <command> [flags]
-
-${lines.join("")}
-isthmus store <command> --help tells more.
-`;
-}
+export const command = commandGroup("store", "Looks after the store of a hub that is not running.", {
+  info: { summary: "tell what is in it", load: async () => ({ command: info }) },
+  export: { summary: "write all of it as lines of JSON", load: async () => ({ command: exportCommand }) },
+  import: { summary: "make a store of such lines", load: async () => ({ command: importCommand }) },
+});
 
 function directoryOf(data: string | undefined): string {
   return data ?? defaultDataDirectory(process.env);
