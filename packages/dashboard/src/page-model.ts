@@ -10,6 +10,8 @@ export type View = "topics" | "devices" | "hub";
 /** No more pictures than eyes follow. */
 const SHOW_EVERY_MS = 100;
 const SECOND_MS = 1000;
+/** How long after connecting retained messages count as those that were there before. */
+const SETTLING_MS = 1000;
 
 /** All that the page knows and does; its parts show it. */
 export class PageModel {
@@ -29,13 +31,14 @@ export class PageModel {
   /** Why the hub does not let the user see the topics. */
   readonly refusal = signal<string | undefined>(undefined);
   readonly username = signal<string | undefined>(undefined);
-  /** Whether the user wants to sign in without being asked to. */
-  readonly wantsToSignIn = signal(false);
+  /** Whether the page asks who it is: because the hub wants to know, or the user to tell. */
+  readonly isSigningIn = signal(false);
   readonly #connectionState = signal<ConnectionState>({ type: "connecting" });
   readonly #revision = signal(0);
   readonly #connection: HubConnection;
   readonly #pacer: Pacer;
   #credentials: Credentials | undefined;
+  #startedAt = 0;
 
   /** @param url where the hub speaks MQTT over WebSocket. */
   constructor(url: URL) {
@@ -44,9 +47,16 @@ export class PageModel {
       if (!this.isPaused.value) this.#revision.value++;
     });
     this.#connection = new HubConnection(url, {
-      handleState: (state) => (this.#connectionState.value = state),
+      handleState: (state) => {
+        if (state.type === "sign-in") this.isSigningIn.value = true;
+        if (state.type === "open") this.isSigningIn.value = false;
+        this.#connectionState.value = state;
+      },
       handleMessage: (message) => this.#receive(message),
-      handleStart: () => this.#forget(),
+      handleStart: () => {
+        this.#startedAt = performance.now();
+        this.#forget();
+      },
       handleRefusal: (filter, reason) => {
         if (filter === this.filter.value) this.refusal.value = reason;
       },
@@ -78,7 +88,6 @@ export class PageModel {
   signIn(credentials: Credentials): void {
     this.#credentials = credentials;
     this.username.value = credentials.username;
-    this.wantsToSignIn.value = false;
     this.#connect();
   }
 
@@ -110,6 +119,11 @@ export class PageModel {
     return this.#connection.publish({ topic, payload: "", qos: 1, retain: true });
   }
 
+  show(view: View): void {
+    this.view.value = view;
+    if (this.connectionState.value.type === "open") this.isSigningIn.value = false;
+  }
+
   select(path: string | undefined): void {
     this.selectedPath.value = path;
     this.isComposing.value = false;
@@ -132,8 +146,10 @@ export class PageModel {
   }
 
   #receive(message: ReceivedMessage): void {
+    const now = performance.now();
+    const isOfOld = message.retain && now - this.#startedAt < SETTLING_MS;
     if (message.topic.startsWith("$SYS/")) this.status.receive(message);
-    else this.table.receive(message, performance.now());
+    else this.table.receive(message, now, isOfOld);
     this.#pacer.ask();
   }
 

@@ -96,6 +96,9 @@ export class HubConnection {
       client = await connect(this.#url, {
         ...credentials,
         signal,
+        // The hub knows which it lets a user have.
+        clientId: "",
+        sessionExpiryIntervalSeconds: 0,
         // A broken connection begins anew: what is retained has to come again.
         reconnect: false,
         properties: { maximumPacketSize: MAXIMUM_PACKET_SIZE },

@@ -20,6 +20,8 @@ export interface KeptMessage {
   readonly contentType: string | undefined;
   /** When it came in, in milliseconds of the page's clock. */
   readonly receivedAt: number;
+  /** Whether it was there before the page: nobody tells since when. */
+  readonly isOfOld: boolean;
 }
 
 /** How much of each topic is kept. */
@@ -58,9 +60,9 @@ export class TopicEntry {
     return this.#messages.at(-1);
   }
 
-  /** What is kept, the newest last. */
+  /** What is kept now, the newest last. */
   get messages(): readonly KeptMessage[] {
-    return this.#messages;
+    return [...this.#messages];
   }
 
   /** Messages that came in since the page knows the topic. */
@@ -78,15 +80,17 @@ export class TopicEntry {
     return this.#keptBytes + this.topic.length * 2;
   }
 
-  receive({ payload, qos, retain, properties }: ReceivedMessage, receivedAt: number): void {
+  /** @param isOfOld see {@link KeptMessage.isOfOld} */
+  receive({ payload, qos, retain, properties }: ReceivedMessage, receivedAt: number, isOfOld: boolean): void {
     this.#shortenNewest();
     const { newestBytes, messages } = this.#limits;
     // A copy: the payload is a view on all that came with it.
     const kept = payload.slice(0, newestBytes);
     const { contentType } = properties;
-    this.#messages.push({ payload: kept, sizeBytes: payload.length, qos, retain, contentType, receivedAt });
+    this.#messages.push({ payload: kept, sizeBytes: payload.length, qos, retain, contentType, receivedAt, isOfOld });
     this.#keptBytes += kept.length + MESSAGE_OVERHEAD_BYTES;
     this.#messageCount++;
+    if (isOfOld) this.#countedMessages++;
     if (this.#messages.length > messages) this.#dropOldest();
   }
 

@@ -51,8 +51,12 @@ export class TopicTable {
     return this.#entryByTopic.values();
   }
 
-  /** Takes a message; an empty one that is retained clears the topic (MQTT 5.0 3.3.1.3). */
-  receive(message: ReceivedMessage, receivedAt: number): void {
+  /**
+   * Takes a message; an empty one that is retained clears the topic (MQTT 5.0 3.3.1.3).
+   *
+   * @param isOfOld see {@link KeptMessage.isOfOld}
+   */
+  receive(message: ReceivedMessage, receivedAt: number, isOfOld = false): void {
     const { topic } = message;
     const known = this.#entryByTopic.get(topic);
     if (known !== undefined) {
@@ -65,7 +69,7 @@ export class TopicTable {
     }
     if (known === undefined) this.#revision++;
     const entry = known ?? new TopicEntry(topic, this.#limits);
-    entry.receive(message, receivedAt);
+    entry.receive(message, receivedAt, isOfOld);
     this.#entryByTopic.set(topic, entry);
     this.#keptBytes += entry.keptBytes;
     this.#keepBounds();

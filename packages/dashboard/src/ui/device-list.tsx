@@ -29,7 +29,7 @@ export function DeviceList({ model }: PageProps): JSX.Element {
     <main class="page">
       <h2>Devices</h2>
       <p class="hint">
-        {online} of {devices.length} on line
+        {online} of {devices.length} online
       </p>
       <ul class="devices">
         {devices.slice(0, MAX_DEVICES).map((device) => (
@@ -54,7 +54,7 @@ function DeviceCard({ model, device }: { readonly model: PageModel; readonly dev
     <>
       <h3>
         <span class={isOnline ? "dot on" : "dot"} aria-hidden="true" />
-        {name} <small>{isOnline ? "on line" : "away"}</small>
+        {name} <small>{isOnline ? "online" : "away"}</small>
       </h3>
       <ul class="resources">
         {resources.slice(0, MAX_RESOURCES).map(({ topic, newest }) => (

@@ -13,16 +13,10 @@ export interface PageProps {
 
 /** The whole page. */
 export function Page({ model }: PageProps): JSX.Element {
-  const state = model.connectionState.value;
-  const isSigningIn = state.type === "sign-in" || model.wantsToSignIn.value;
   return (
     <>
       <TopBar model={model} />
-      {isSigningIn ? (
-        <SignIn model={model} reason={state.type === "sign-in" ? state.reason : undefined} />
-      ) : (
-        viewOf(model)
-      )}
+      {model.isSigningIn.value ? <SignIn model={model} /> : viewOf(model)}
     </>
   );
 }

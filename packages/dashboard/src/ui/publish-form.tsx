@@ -58,15 +58,20 @@ export function PublishForm({ model, topic, isRetained }: PublishFormProps): JSX
         <label>
           <input type="checkbox" name="retain" /> Retain
         </label>
-        <span class="space" />
-        {isRetained && (
-          <button type="button" disabled={!isOpen} onClick={() => report(model.clearValue(topic), `Cleared ${topic}`)}>
-            Clear value
+        <span class="buttons">
+          {isRetained && (
+            <button
+              type="button"
+              disabled={!isOpen}
+              onClick={() => report(model.clearValue(topic), `Cleared ${topic}`)}
+            >
+              Clear value
+            </button>
+          )}
+          <button class="primary" disabled={!isOpen}>
+            Publish
           </button>
-        )}
-        <button class="primary" disabled={!isOpen}>
-          Publish
-        </button>
+        </span>
       </div>
       <p class={outcome.value?.isProblem === true ? "problem" : "hint"} role="status">
         {outcome.value?.text}

@@ -1,16 +1,11 @@
 import type { JSX, TargetedEvent } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { PageModel } from "../page-model.js";
 import { fieldText } from "./field-text.js";
+import type { PageProps } from "./page.js";
 
 /** Asks who it is. */
-export function SignIn({
-  model,
-  reason,
-}: {
-  readonly model: PageModel;
-  readonly reason: string | undefined;
-}): JSX.Element {
+export function SignIn({ model }: PageProps): JSX.Element {
+  const state = model.connectionState.value;
   const first = useRef<HTMLInputElement>(null);
   useEffect(() => first.current?.focus(), []);
   const submit = (event: TargetedEvent<HTMLFormElement>): void => {
@@ -37,15 +32,17 @@ export function SignIn({
           Password
           <input name="password" type="password" autocomplete="current-password" />
         </label>
-        {reason !== undefined && (
+        {"reason" in state && state.reason !== undefined && (
           <p class="problem" role="alert">
-            {reason}
+            {state.reason}
           </p>
         )}
         <div class="actions">
-          <button class="primary">Sign in</button>
-          {model.wantsToSignIn.value && (
-            <button type="button" onClick={() => (model.wantsToSignIn.value = false)}>
+          <button class="primary" disabled={state.type === "connecting"}>
+            Sign in
+          </button>
+          {state.type === "open" && (
+            <button type="button" onClick={() => (model.isSigningIn.value = false)}>
               Cancel
             </button>
           )}

@@ -13,7 +13,7 @@ const VIEWS: readonly (readonly [view: View, title: string])[] = [
 export function TopBar({ model }: PageProps): JSX.Element {
   const state = model.connectionState.value;
   const username = model.username.value;
-  const signIn = <button onClick={() => (model.wantsToSignIn.value = true)}>Sign in</button>;
+  const signIn = <button onClick={() => (model.isSigningIn.value = true)}>Sign in</button>;
   const signOut = <button onClick={() => model.signOut()}>Sign out</button>;
   return (
     <header class="top-bar">
@@ -30,7 +30,7 @@ export function TopBar({ model }: PageProps): JSX.Element {
           <button
             key={view}
             aria-current={model.view.value === view ? "page" : undefined}
-            onClick={() => (model.view.value = view)}
+            onClick={() => model.show(view)}
           >
             {title}
           </button>
@@ -43,8 +43,8 @@ export function TopBar({ model }: PageProps): JSX.Element {
         <button onClick={() => model.reconnect()}>Connect now</button>
       )}
       <div class="user">
-        {username !== undefined && <span class="name">{username}</span>}
-        {state.type !== "sign-in" && !model.wantsToSignIn.value && (username === undefined ? signIn : signOut)}
+        {state.type === "open" && username !== undefined && <span class="name">{username}</span>}
+        {!model.isSigningIn.value && (username === undefined ? signIn : signOut)}
       </div>
     </header>
   );

@@ -1,7 +1,8 @@
 import type { JSX } from "preact";
-import { formatAge, formatBytes, formatCount, formatRate } from "../model/format.js";
+import { formatBytes, formatCount, formatRate } from "../model/format.js";
 import { summarize, viewPayload } from "../model/payload-view.js";
 import type { KeptMessage, TopicEntry } from "../model/topic-entry.js";
+import { ageOf } from "./age-of.js";
 import type { PageProps } from "./page.js";
 import { PublishForm } from "./publish-form.js";
 import { ValueChart } from "./value-chart.js";
@@ -22,7 +23,7 @@ export function TopicDetail({ model }: PageProps): JSX.Element {
       {entry === undefined ? (
         path !== undefined && <p class="hint">No message of this topic is known.</p>
       ) : (
-        <Entry entry={entry} />
+        <Entry model={model} entry={entry} />
       )}
       <PublishForm key={path} model={model} topic={path ?? ""} isRetained={entry?.newest?.retain ?? false} />
       {entry !== undefined && <Messages messages={entry.messages} />}
@@ -30,7 +31,9 @@ export function TopicDetail({ model }: PageProps): JSX.Element {
   );
 }
 
-function Entry({ entry }: { readonly entry: TopicEntry }): JSX.Element | null {
+function Entry({ model, entry }: PageProps & { readonly entry: TopicEntry }): JSX.Element | null {
+  // It is the same topic; what is known of it is not.
+  void model.revision.value;
   const { newest, messages, messageCount, ratePerSecond } = entry;
   if (newest === undefined) return null;
   const isCut = newest.payload.length < newest.sizeBytes;
@@ -44,7 +47,7 @@ function Entry({ entry }: { readonly entry: TopicEntry }): JSX.Element | null {
         <li>QoS {newest.qos}</li>
         {newest.retain && <li>retained</li>}
         {newest.contentType !== undefined && <li>{newest.contentType}</li>}
-        <li>{formatAge(performance.now() - newest.receivedAt)}</li>
+        <li>{newest.isOfOld ? "from before" : ageOf(newest)}</li>
         <li>
           {formatCount(messageCount)} {messageCount === 1 ? "message" : "messages"}
           {rate !== "" && `, ${rate}`}
@@ -73,9 +76,9 @@ function Messages({ messages }: { readonly messages: readonly KeptMessage[] }): 
           </tr>
         </thead>
         <tbody>
-          {messages.toReversed().map((message) => (
-            <tr key={message.receivedAt}>
-              <td>{new Date(epoch + message.receivedAt).toLocaleTimeString()}</td>
+          {messages.toReversed().map((message, at) => (
+            <tr key={at}>
+              <td>{message.isOfOld ? "before" : new Date(epoch + message.receivedAt).toLocaleTimeString()}</td>
               <td class="value">{summarize(message.payload)}</td>
               <td>{formatBytes(message.sizeBytes)}</td>
             </tr>

@@ -1,9 +1,10 @@
 import type { JSX } from "preact";
-import { formatAge, formatRate } from "../model/format.js";
+import { formatRate } from "../model/format.js";
 import { summarize } from "../model/payload-view.js";
 import type { TopicEntry } from "../model/topic-entry.js";
 import type { TreeRow } from "../model/topic-tree.js";
 import type { PageModel } from "../page-model.js";
+import { ageOf } from "./age-of.js";
 
 export interface TopicRowProps {
   readonly model: PageModel;
@@ -17,6 +18,8 @@ export interface TopicRowProps {
 /** One line of the tree. */
 export function TopicRow({ model, row, at, top }: TopicRowProps): JSX.Element {
   const { path, label, depth, topicsBelow, isExpanded } = row;
+  // A line is the same until a topic comes or goes; what it shows is not.
+  void model.revision.value;
   const entry = row.isTopic ? model.table.get(path) : undefined;
   const isSelected = model.selectedPath.value === path;
   const toggle = (event: Event): void => {
@@ -41,15 +44,14 @@ export function TopicRow({ model, row, at, top }: TopicRowProps): JSX.Element {
         {label === "" ? "(empty level)" : label}
       </span>
       {!isExpanded && topicsBelow > 0 && <span class="below">{topicsBelow}</span>}
-      {entry !== undefined && <Newest entry={entry} />}
+      {entry !== undefined && newestOf(entry)}
     </div>
   );
 }
 
-function Newest({ entry }: { readonly entry: TopicEntry }): JSX.Element | null {
-  const { newest, messageCount, ratePerSecond } = entry;
+function newestOf({ newest, messageCount, ratePerSecond }: TopicEntry): JSX.Element | null {
   if (newest === undefined) return null;
-  const isFresh = performance.now() - newest.receivedAt < 1000;
+  const isFresh = !newest.isOfOld && performance.now() - newest.receivedAt < 1000;
   return (
     <>
       {/* Each message is a new element, so that its light goes on again. */}
@@ -61,7 +63,7 @@ function Newest({ entry }: { readonly entry: TopicEntry }): JSX.Element | null {
         {newest.qos > 0 && <abbr title={`QoS ${newest.qos}`}>Q{newest.qos}</abbr>}
         {newest.retain && <abbr title="retained">R</abbr>}
       </span>
-      <span class="age">{formatAge(performance.now() - newest.receivedAt)}</span>
+      <span class="age">{ageOf(newest)}</span>
     </>
   );
 }

@@ -44,7 +44,7 @@ function WatchedFilter({ model }: PageProps): JSX.Element {
   return (
     <form class="watched" onSubmit={submit}>
       <label>
-        Subscribed to <input name="filter" value={model.filter.value} spellcheck={false} autocapitalize="none" />
+        Subscribed to <input name="filter" defaultValue={model.filter.value} spellcheck={false} autocapitalize="none" />
       </label>
       <span class="count">
         {formatCount(size)} {size === 1 ? "topic" : "topics"}
