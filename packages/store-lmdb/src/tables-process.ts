@@ -26,9 +26,6 @@ export type TablesReply =
 // The hub decides when to stop: Ctrl-C on a terminal and a supervisor's signal reach this process as well.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
 
-// It is in no hurry, and the hub is: where cores are few, the hub goes first.
-setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
-
 const [, , directory = "", mapSize = ""] = process.argv;
 let writer: TableWriter | undefined;
 
@@ -54,6 +51,15 @@ function handle(writer: TableWriter, request: TablesRequest): TablesState {
     case "prepare":
       return writer.prepare();
     case "apply":
+      if (request.lastSequence !== undefined) giveWay();
       return writer.apply(request.epoch, request.lastSequence ?? ALL_FRAMES);
   }
+}
+
+/**
+ * While the hub works this is in no hurry: where cores are few, the hub goes first. At its start and its end the hub waits
+ * for it, which on a busy machine would take ten times as long.
+ */
+function giveWay(): void {
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 }
