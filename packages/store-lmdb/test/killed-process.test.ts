@@ -6,7 +6,7 @@ import { batchesUpTo, lastBatch, storedBatches } from "./batches.js";
 import { Directories } from "./directories.js";
 import { StoreProgram } from "./program.js";
 
-const ROUNDS = 5;
+const ROUNDS = 3;
 /** To repeat a run, as it was printed. */
 const SEED = Number(process.env["ISTHMUS_KILL_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 
