@@ -1,4 +1,4 @@
-import { MemoryStore } from "@isthmus/exchange";
+import { MemoryStore, TABLES } from "@isthmus/exchange";
 import { SeededRandom } from "@isthmus/machine";
 import type { Transport, TransportListener } from "@isthmus/mqtt";
 import { describe, expect, test } from "vitest";
@@ -13,7 +13,7 @@ class SlowDisk extends MemoryStore {
   constructor(start?: MemoryStore) {
     super({ durability: "sync" });
     if (start === undefined) return;
-    for (const table of ["messages", "queues", "retained", "sessions", "subscriptions", "inbound"] as const) {
+    for (const table of TABLES) {
       for (const [key, value] of start.range(table, [])) this.put(table, key, value);
     }
     void super.commit();
