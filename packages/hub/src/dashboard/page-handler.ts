@@ -58,7 +58,8 @@ export async function pageHandler(): Promise<HttpHandler | undefined> {
 
 function pageDirectory(): string | undefined {
   try {
-    return path.dirname(createRequire(import.meta.url).resolve(`@isthmus/dashboard/page/${INDEX}`));
+    const require = createRequire(import.meta.url);
+    return path.dirname(require.resolve("@isthmus/dashboard/page/index.html"));
   } catch {
     return undefined;
   }
