@@ -56,10 +56,7 @@ function handle(writer: TableWriter, request: TablesRequest): TablesState {
   }
 }
 
-/**
- * While the hub works this is in no hurry: where cores are few, the hub goes first. At its start and its end the hub waits
- * for it, which on a busy machine would take ten times as long.
- */
+/** While the hub works this is in no hurry: where cores are few, the hub goes first. At its start and its end it waits for this. */
 function giveWay(): void {
   setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 }
