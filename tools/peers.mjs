@@ -14,6 +14,8 @@ const PACKAGE_BY_PROGRAM = {
   tshark: "tshark",
   scapy3: "python3-scapy",
   curl: "curl",
+  socat: "socat",
+  "../sbin/ip": "iproute2",
   chromium: "chromium",
   openssl: "openssl",
   "systemd-analyze": "systemd",

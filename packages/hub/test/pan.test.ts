@@ -1,5 +1,8 @@
+import { execFile, spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { promisify } from "node:util";
 import { SeededRandom } from "@isthmus/machine";
 import { CoapClient, connectorOf, createClient, createServer } from "@isthmus/coap";
 import {
@@ -13,6 +16,7 @@ import {
 import { nodeCcmStar } from "@isthmus/lowpan/ccm-star-node";
 import { NodeDriver, REAL_TIME_OPTIONS, ZepLink } from "@isthmus/lowpan/links-node";
 import { connect } from "@isthmus/mqtt";
+import { findProgram } from "@isthmus/testing/peers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createHub, type Hub, type HubOptions } from "../src/index.js";
 import { CoapNode } from "../src/pan/coap-node.js";
@@ -183,6 +187,57 @@ describe("a constrained node that joins the hub's network", { timeout: 60_000 },
     send("64:ff9b::7f00:2");
     await vi.waitFor(() => expect(events).toEqual(["destination-unreachable 1"]), PATIENCE);
   });
+});
+
+/** Asks the system, not the hub, whether this process may make a TUN device: root in a container often may not. */
+const MAY_MAKE_TUN = `
+import fcntl, os, struct
+fcntl.ioctl(os.open("/dev/net/tun", os.O_RDWR), 0x400454ca, struct.pack("16sH22s", b"isthmus-may%d", 0x1001, b""))
+`;
+
+describe("a TUN device", { timeout: 60_000 }, () => {
+  const name = `ist${process.pid}`;
+  const prefix = `fd69:7374:${(process.pid & 0xffff).toString(16)}:1::/64`;
+  const tun = { name, address: `fd69:7374:${(process.pid & 0xffff).toString(16)}::1` };
+  const run = promisify(execFile);
+  const hasPrograms = ["socat", "ip", "coap-client-notls"].every((program) => findProgram(program) !== undefined);
+  const isPermitted = spawnSync("python3", ["-c", MAY_MAKE_TUN]).status === 0;
+
+  test.skipIf(!hasPrograms)(
+    "lets the host's programs reach nodes, and nodes the host; where it is not permitted, the hub says so",
+    async () => {
+      if (!isPermitted) {
+        await expect(startHub({ prefix, tun })).rejects.toThrow(`no TUN device ${name}`);
+        return;
+      }
+      const hub = await startHub({ prefix, tun });
+      const node = await Thermometer.join(hub, 1);
+      const address = formatAddress(node.driver.machine.node.addresses[0] ?? new Uint8Array(16));
+      const { stdout } = await run("coap-client-notls", ["-m", "get", `coap://[${address}]/temp`]);
+      expect(stdout.trim()).toBe("20.5");
+      // A body in many frames, there and back.
+      expect((await run("coap-client-notls", ["-m", "get", `coap://[${address}]/log`])).stdout.trim()).toBe(
+        "x".repeat(400),
+      );
+      const outside = createSocket("udp6");
+      closing.push(async () => void outside.close());
+      outside.bind(0, tun.address);
+      await once(outside, "listening");
+      const heard = once(outside, "message");
+      node.driver.act(({ node: stack }, now) =>
+        stack.sendUdp(now, {
+          sourcePort: 9000,
+          destination: parseAddress(tun.address),
+          destinationPort: outside.address().port,
+          payload: new TextEncoder().encode("hello"),
+        }),
+      );
+      const [message, from] = await heard;
+      expect([String(message), from.address, from.port]).toEqual(["hello", address, 9000]);
+      await hub.close();
+      expect(existsSync(`/sys/class/net/${name}`)).toBe(false);
+    },
+  );
 });
 
 describe("a border router", () => {

@@ -12,11 +12,20 @@ import {
   type Radio,
 } from "@isthmus/lowpan";
 import { nodeCcmStar } from "@isthmus/lowpan/ccm-star-node";
+import { decodeIpv6, WireError } from "@isthmus/lowpan/wire";
 import type { CoapDoor } from "../doors/coap/coap-door.js";
 import type { HubContext } from "../hub-context.js";
 import { OutboundTranslation } from "./outbound-translation.js";
-import { type OpenPan, PAN_DEFAULTS, type PanDriver, type PanOptions, type RealTimeOptions } from "./pan-options.js";
+import {
+  type OpenPan,
+  PAN_DEFAULTS,
+  type PanDriver,
+  type PanOptions,
+  type RealTimeOptions,
+  type TunOptions,
+} from "./pan-options.js";
 import { openSerialPan } from "./serial-pan.js";
+import { TunDevice } from "./tun-device.js";
 import { openZepPan } from "./zep-pan.js";
 
 const COAP_PORT = 5683;
@@ -31,16 +40,20 @@ const ZONE = "pan";
  */
 export class BorderRouter {
   readonly #hub: HubContext;
-  readonly #options: Required<PanOptions>;
+  readonly #options: Required<Omit<PanOptions, "tun">>;
+  readonly #tunOptions: TunOptions | undefined;
   readonly #door: CoapDoor;
   #driver: PanDriver | undefined;
   #transport: CarriedDatagrams | undefined;
   #outbound: OutboundTranslation | undefined;
+  #tun: TunDevice | undefined;
 
   constructor(hub: HubContext, door: CoapDoor, options: PanOptions) {
     this.#hub = hub;
     this.#door = door;
-    this.#options = { ...PAN_DEFAULTS, ...options };
+    const { tun, ...others } = options;
+    this.#options = { ...PAN_DEFAULTS, ...others };
+    this.#tunOptions = tun;
   }
 
   /** The node that is the border router; undefined before it is open. */
@@ -53,7 +66,7 @@ export class BorderRouter {
     return this.#driver?.url;
   }
 
-  /** @throws ListenError; RangeError for an option that cannot be. */
+  /** @throws ListenError, TunError; RangeError for an option that cannot be. */
   async open(): Promise<void> {
     const { speed, blockSizeBytes, outbound, maxOutbound, prefix } = this.#options;
     const openDriver = this.#chooseDriver();
@@ -61,7 +74,14 @@ export class BorderRouter {
     this.#driver = driver;
     const send = (packet: Uint8Array): void => driver.act((node, now) => node.sendPacket(now, packet));
     const own = (): Uint8Array => driver.machine.addresses[0] ?? driver.machine.linkLocal;
-    this.#outbound = new OutboundTranslation({ allowed: outbound, maxConversations: maxOutbound, send, address: own });
+    this.#tun = this.#tunOptions && (await this.#openTun(this.#tunOptions, driver));
+    this.#outbound = new OutboundTranslation({
+      allowed: outbound,
+      maxConversations: maxOutbound,
+      send,
+      address: own,
+      otherwise: this.#tun && ((packet) => this.#tun?.send(packet)),
+    });
     this.#transport = carryDatagrams((bytes, to) => this.#sendUdp(bytes, to), {
       ...this.#door.datagramOptions,
       blockSizeBytes,
@@ -85,6 +105,7 @@ export class BorderRouter {
 
   async close(): Promise<void> {
     this.#outbound?.close();
+    await this.#tun?.close();
     await this.#transport?.close();
     await this.#driver?.close();
   }
@@ -93,6 +114,24 @@ export class BorderRouter {
     const { link, address } = this.#options;
     if ("zep" in link) return openZepPan(link.zep, address);
     return "serial" in link ? openSerialPan(link.serial) : link.open;
+  }
+
+  #openTun(options: TunOptions, driver: PanDriver): Promise<TunDevice> {
+    const { prefix } = this.#options;
+    const range = parseIpRange(prefix);
+    return TunDevice.open(options, {
+      prefix,
+      receive: (packet) => {
+        try {
+          // The host also says on the device what is meant for its link alone.
+          if (!isInRange(formatAddress(decodeIpv6(packet).destination), range)) return;
+          driver.act((node, now) => node.sendPacket(now, packet));
+        } catch (error) {
+          if (!(error instanceof WireError)) throw error;
+        }
+      },
+      onLost: (reason) => this.#hub.log.error({ reason }, "TUN device lost: the host does not reach the network"),
+    });
   }
 
   #buildNode(radio: Radio, realTime: RealTimeOptions): LowpanNode {

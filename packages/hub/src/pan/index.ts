@@ -5,6 +5,7 @@ export {
   type PanDriver,
   type PanOptions,
   type RealTimeOptions,
+  type TunOptions,
   type ZepOptions,
 } from "./pan-options.js";
 export { parseEndpoint } from "./zep-pan.js";

@@ -28,6 +28,8 @@ export interface OutboundOptions {
   readonly send: (packet: Uint8Array) => void;
   /** The border router's own address, for errors. */
   readonly address: () => Ipv6Address;
+  /** Takes what is not translated; without it, that is refused. */
+  readonly otherwise?: ((packet: Uint8Array) => void) | undefined;
 }
 
 interface Conversation {
@@ -59,7 +61,7 @@ export class OutboundTranslation {
     return this.#conversationByKey.size;
   }
 
-  /** Takes a packet to somewhere outside. @returns whether it was sent on. */
+  /** Takes a packet to somewhere outside. @returns whether it was translated. */
   send(packet: Uint8Array): boolean {
     try {
       return this.#translate(packet);
@@ -78,7 +80,8 @@ export class OutboundTranslation {
     const { protocol, upperAt } = walkExtensions(packet);
     const { address, family } = outsideAddressOf(destination);
     if (protocol !== NEXT_HEADER.udp || !this.#isAllowed(address)) {
-      this.#refuse(packet, source);
+      if (this.#options.otherwise === undefined) this.#refuse(packet, source);
+      else this.#options.otherwise(packet);
       return false;
     }
     const { sourcePort, destinationPort, payload } = decodeUdp(packet, upperAt, 40 + payloadLength);

@@ -39,6 +39,16 @@ export interface SerialOptions {
   readonly baudRate?: number | undefined;
 }
 
+/** A TUN device of the host: its programs, and whatever it routes, reach nodes by their addresses, and nodes reach them. */
+export interface TunOptions {
+  /** Default `isthmus0`. */
+  readonly name?: string | undefined;
+  /** The host's own address on it, outside of the network's prefix. Default `fd69:7374:686d::1`. */
+  readonly address?: string | undefined;
+  /** Whether the device exists, with its address and routes, for a hub without CAP_NET_ADMIN. Default false. */
+  readonly isReady?: boolean | undefined;
+}
+
 /** How the hub is the border router of a network of constrained nodes. */
 export interface PanOptions {
   /** Frames in ZEP over UDP, over a serial line, or over whatever else carries frames. */
@@ -70,6 +80,8 @@ export interface PanOptions {
   readonly outbound?: readonly string[];
   /** Conversations with the outside at a time. Default 256. */
   readonly maxOutbound?: number;
+  /** A way between the network and the host; what `outbound` names is translated even so. Default: none. */
+  readonly tun?: TunOptions | undefined;
 }
 
 export const PAN_DEFAULTS = {
@@ -85,4 +97,5 @@ export const PAN_DEFAULTS = {
   speed: 1,
   outbound: [],
   maxOutbound: 256,
+  tun: { name: "isthmus0", address: "fd69:7374:686d::1", isReady: false },
 } as const satisfies Required<Omit<PanOptions, "link">>;

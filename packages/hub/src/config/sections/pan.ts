@@ -21,6 +21,19 @@ const context = z.strictObject({
   prefix: z.string().describe("a prefix, as `2001:db8:2::/64`"),
 });
 
+const tun = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[\w-]{1,15}$/)
+    .default(PAN_DEFAULTS.tun.name)
+    .describe("name of the device"),
+  address: z.ipv6().default(PAN_DEFAULTS.tun.address).describe("the host's own address on it, outside of `prefix`"),
+  is_ready: z
+    .boolean()
+    .default(false)
+    .describe("whether the device exists, with its address and routes, for a hub without CAP_NET_ADMIN"),
+});
+
 /** `pan`: a network of constrained nodes that the hub is the border router of. */
 export const panSection = z.strictObject({
   link: z
@@ -50,4 +63,5 @@ export const panSection = z.strictObject({
     .describe("bytes of a block of CoAP's: 64 fit one frame"),
   outbound: z.array(z.string()).default([]).describe("addresses and ranges outside that nodes may send datagrams to"),
   max_outbound: z.int().min(1).default(PAN_DEFAULTS.maxOutbound).describe("conversations with the outside at a time"),
+  tun: tun.optional().describe("a TUN device, by which the host's programs reach nodes; needs `socat`; default: none"),
 });
