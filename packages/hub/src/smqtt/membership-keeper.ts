@@ -2,7 +2,6 @@ import {
   answerTopic,
   bundleTopic,
   CoseError,
-  EnrolmentError,
   exportDevice,
   importDevice,
   Membership,
@@ -79,16 +78,15 @@ export class MembershipKeeper {
     }
   }
 
-  /** Asks the authority for fresh keys when the time of these is running out. */
-  async renewIfDue(now: number = Date.now() / 1000): Promise<void> {
+  /** Asks the authority for fresh keys when the time of these is running out. What fails is logged, and tried again. */
+  async renewIfDue(now: number = Date.now() / 1000, options: { readonly timeoutMs?: number } = {}): Promise<void> {
     const { from, until } = this.membership.certificate.validity;
     if (!this.membership.needsRenewal && until - now > (until - from) * RENEWAL_SHARE) return;
     try {
-      await renewOver(this.#client, this.membership);
+      await renewOver(this.#client, this.membership, options);
       await this.#save();
       this.#log.info({ until: new Date(this.membership.certificate.validity.until * 1000) }, "hub's keys renewed");
     } catch (error) {
-      if (!(error instanceof EnrolmentError)) throw error;
       this.#log.warn({ err: error, until: new Date(until * 1000) }, "hub's keys not renewed");
     }
   }
