@@ -62,7 +62,7 @@ function introduction({ mqtt, coap, http }: { mqtt: string; coap: string; http: 
 coap  ${coap}   two devices have registered
 http  ${http}  a reader prints what it is told
 
-Try, in another terminal:
+Open ${http} in a browser: topics as they move. Try, in another terminal:
   mosquitto_sub -p ${mqttPort} -v -t 'house/#' -t 'devices/#'
   coap-client -m get ${coapUri}/nest_bedroom/temp
   mosquitto_pub -p ${mqttPort} -t devices/garden/lamp -m on
