@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { encodeUtf8 } from "@isthmus/bytes";
 import { createMessage } from "@isthmus/exchange";
 import { memoryTransportPair } from "@isthmus/mqtt";
@@ -111,7 +112,7 @@ export class Bridge {
       if (performance.now() - startedAt >= maxReconnectMs) attempt = 0;
       const retryInMs = Math.round(backoffDelayMs(attempt, minReconnectMs, maxReconnectMs, Math.random()));
       this.#context.log.warn({ bridge: name, err: error, retryInMs }, "the bridge is down");
-      await sleep(retryInMs, signal);
+      await delay(retryInMs, undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
 
@@ -224,17 +225,4 @@ function limited(request: SubscriptionRequest, maximumQoS: number): Subscription
 function withoutSecrets(url: string): string {
   const { protocol, host } = new URL(url);
   return `${protocol}//${host}`;
-}
-
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const wake = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, milliseconds).unref();
-    signal.addEventListener("abort", wake);
-    if (signal.aborted) wake();
-  });
 }

@@ -1,17 +1,11 @@
 import type { QoS } from "@isthmus/mqtt";
 import { type Command, UsageError } from "../command.js";
 import { type FlagTable, type FlagValues, integer, parseFlags, renderHelp, text, toggle } from "../flags.js";
-import {
-  CONNECTION_FLAGS,
-  planConnection,
-  TLS_FLAGS,
-  UNSUPPORTED_FLAGS,
-  WILL_FLAGS,
-} from "../mqtt/connection-flags.js";
+import { CLIENT_FLAG_GROUPS, CLIENT_FLAGS, planConnection } from "../mqtt/connection-flags.js";
 import { receivedNow } from "../mqtt/message-format.js";
 import { INPUT_FLAGS, readPayload } from "../mqtt/message-input.js";
 import { FORMAT_HELP, OUTPUT_FLAGS, plannedPrinter } from "../mqtt/output-flags.js";
-import { type ConnectedTerminal, runClient } from "../mqtt/run-client.js";
+import { type ConnectedTerminal, runClient, WAITING_EXIT_CODES } from "../mqtt/run-client.js";
 
 const REQUEST_FLAGS = {
   topic: text("-t --topic", "TOPIC", "the topic to publish the request to"),
@@ -28,10 +22,7 @@ const REQUEST_FLAGS = {
 const FLAGS = {
   ...REQUEST_FLAGS,
   ...OUTPUT_FLAGS,
-  ...CONNECTION_FLAGS,
-  ...WILL_FLAGS,
-  ...TLS_FLAGS,
-  ...UNSUPPORTED_FLAGS,
+  ...CLIENT_FLAGS,
 };
 
 const EXIT_TIMED_OUT = 27;
@@ -40,20 +31,13 @@ const EXIT_TIMED_OUT = 27;
 export const command: Command = {
   help:
     renderHelp({
-      exitCodes: [
-        "0 when all went well",
-        "1 for an error",
-        "27 when the time of -W is over",
-        "the reason code of a server that refuses the connection",
-      ],
+      exitCodes: WAITING_EXIT_CODES,
       summary: "Publishes a request, waits for the response and prints it. The flags are those of mosquitto_rr.",
       usage: ["isthmus rr [-h HOST] [-p PORT] -t TOPIC -e TOPIC {-m TEXT | -f FILE | -s | -n} [flags]"],
       groups: [
         { title: "Request", flags: REQUEST_FLAGS },
         { title: "Output", flags: OUTPUT_FLAGS },
-        { title: "Connection", flags: CONNECTION_FLAGS },
-        { title: "Will", flags: WILL_FLAGS },
-        { title: "TLS", flags: TLS_FLAGS },
+        ...CLIENT_FLAG_GROUPS,
       ],
       examples: ["isthmus rr -t lamp/get -e lamp/answer -m state -W 5"],
     }) + FORMAT_HELP,
@@ -61,7 +45,7 @@ export const command: Command = {
     const values = parseFlags(FLAGS, args, "rr");
     const plan = planConnection(values, 5);
     const topic = values.topic ?? plan.topic;
-    const { responseTopic, isDebug, isQuiet, properties } = values;
+    const { responseTopic } = values;
     if (topic === undefined) throw new UsageError("there is no topic for the request", "-t TOPIC");
     if (responseTopic === undefined) throw new UsageError("there is no topic for the response", "-e TOPIC");
     for (const [flag, given] of [
@@ -72,8 +56,9 @@ export const command: Command = {
     }
     plannedPrinter(values, () => undefined);
     const payload = await readPayload(values, terminal);
-    const runPlan = { ...plan, isDebug, isQuiet, showsGranted: false, disconnectProperties: properties.disconnect };
-    return runClient(runPlan, terminal, (connected) => request(values, { topic, responseTopic, payload }, connected));
+    return runClient({ ...plan, showsGranted: false }, terminal, (connected) =>
+      request(values, { topic, responseTopic, payload }, connected),
+    );
   },
 };
 

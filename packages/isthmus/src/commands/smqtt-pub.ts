@@ -2,15 +2,9 @@ import type { Client, PublishOptions } from "@isthmus/mqtt";
 import { type PlainClient, WrapError } from "@isthmus/smqtt";
 import { type Command, UsageError } from "../command.js";
 import { type FlagTable, type FlagValues, parseFlags, renderHelp, text, toggle } from "../flags.js";
-import {
-  CONNECTION_FLAGS,
-  planConnection,
-  TLS_FLAGS,
-  UNSUPPORTED_FLAGS,
-  WILL_FLAGS,
-} from "../mqtt/connection-flags.js";
+import { CLIENT_FLAG_GROUPS, CLIENT_FLAGS, planConnection } from "../mqtt/connection-flags.js";
 import { MESSAGE_FLAGS, plannedTopic, preparePublishing, type Send } from "../mqtt/publishing.js";
-import { runClient } from "../mqtt/run-client.js";
+import { CLIENT_EXIT_CODES, runClient } from "../mqtt/run-client.js";
 import { asked } from "../smqtt/asked.js";
 import { DEVICE_FLAGS } from "../smqtt/key-flags.js";
 import { type OpenDevice, openDevice, plannedSuite } from "../smqtt/open-device.js";
@@ -27,10 +21,7 @@ const FLAGS = {
   ...MESSAGE_FLAGS,
   ...SEAL_FLAGS,
   ...DEVICE_FLAGS,
-  ...CONNECTION_FLAGS,
-  ...WILL_FLAGS,
-  ...TLS_FLAGS,
-  ...UNSUPPORTED_FLAGS,
+  ...CLIENT_FLAGS,
 };
 
 type SealValues = FlagValues<typeof FLAGS>;
@@ -38,7 +29,7 @@ type SealValues = FlagValues<typeof FLAGS>;
 /** `isthmus smqtt pub`: `isthmus pub`, sealed. */
 export const command: Command = {
   help: renderHelp({
-    exitCodes: ["0 when all went well", "1 for an error", "the reason code of a server that refuses the connection"],
+    exitCodes: CLIENT_EXIT_CODES,
     summary:
       "Publishes one message, or one for each line of standard input, sealed for those who may read it. The flags are those\n" +
       "of isthmus pub, and with them those of mosquitto_pub. The will is not sealed.",
@@ -47,9 +38,7 @@ export const command: Command = {
       { title: "Sealing", flags: SEAL_FLAGS },
       { title: "Device", flags: DEVICE_FLAGS },
       { title: "Message", flags: MESSAGE_FLAGS },
-      { title: "Connection", flags: CONNECTION_FLAGS },
-      { title: "Will", flags: WILL_FLAGS },
-      { title: "TLS", flags: TLS_FLAGS },
+      ...CLIENT_FLAG_GROUPS,
     ],
     examples: [
       "isthmus smqtt pub -t house/kitchen/temperature -m 21.5 --keys sensor.smqtt",
@@ -59,12 +48,10 @@ export const command: Command = {
   async run(args, terminal) {
     const values = parseFlags(FLAGS, args, "smqtt pub");
     const plan = planConnection(values, 4);
-    const { isDebug, isQuiet, properties } = values;
     const publish = await preparePublishing(values, plannedTopic(values, plan), terminal);
     const device = await openDevice(values, terminal);
     const suite = chosenSuite(values, device);
-    const runPlan = { ...plan, isDebug, isQuiet, showsGranted: false, disconnectProperties: properties.disconnect };
-    return runClient(runPlan, terminal, async ({ client, report }) => {
+    return runClient({ ...plan, showsGranted: false }, terminal, async ({ client, report }) => {
       const { isCountersigned, isInline } = values;
       await publish(sendSealed(client, values, device, { suite, isCountersigned, isInline, report }), report);
       await device.saved();

@@ -3,15 +3,9 @@ import type { Client, Message, QoS } from "@isthmus/mqtt";
 import type { PlainClient, PlainSubscription, SecureMessage, SecureSubscription } from "@isthmus/smqtt";
 import type { Command } from "../command.js";
 import { type FlagTable, parseFlags, renderHelp } from "../flags.js";
-import {
-  CONNECTION_FLAGS,
-  planConnection,
-  TLS_FLAGS,
-  UNSUPPORTED_FLAGS,
-  WILL_FLAGS,
-} from "../mqtt/connection-flags.js";
+import { CLIENT_FLAG_GROUPS, CLIENT_FLAGS, planConnection } from "../mqtt/connection-flags.js";
 import { FORMAT_HELP, OUTPUT_FLAGS, plannedPrinter } from "../mqtt/output-flags.js";
-import { type ConnectedTerminal, runClient } from "../mqtt/run-client.js";
+import { type ConnectedTerminal, runClient, WAITING_EXIT_CODES } from "../mqtt/run-client.js";
 import {
   type Filters,
   type MessageSource,
@@ -28,22 +22,14 @@ const FLAGS = {
   ...SUBSCRIPTION_FLAGS,
   ...OUTPUT_FLAGS,
   ...DEVICE_FLAGS,
-  ...CONNECTION_FLAGS,
-  ...WILL_FLAGS,
-  ...TLS_FLAGS,
-  ...UNSUPPORTED_FLAGS,
+  ...CLIENT_FLAGS,
 } as const satisfies FlagTable;
 
 /** `isthmus smqtt sub`: `isthmus sub`, of what opens. */
 export const command: Command = {
   help:
     renderHelp({
-      exitCodes: [
-        "0 when all went well",
-        "1 for an error",
-        "27 when the time of -W is over",
-        "the reason code of a server that refuses the connection",
-      ],
+      exitCodes: WAITING_EXIT_CODES,
       summary:
         "Subscribes to topics and prints the messages that this device's keys open. The flags are those of isthmus sub, and\n" +
         "with them those of mosquitto_sub. What does not open is told once for each topic, on standard error.",
@@ -52,9 +38,7 @@ export const command: Command = {
         { title: "Device", flags: DEVICE_FLAGS },
         { title: "Subscription", flags: SUBSCRIPTION_FLAGS },
         { title: "Output", flags: OUTPUT_FLAGS },
-        { title: "Connection", flags: CONNECTION_FLAGS },
-        { title: "Will", flags: WILL_FLAGS },
-        { title: "TLS", flags: TLS_FLAGS },
+        ...CLIENT_FLAG_GROUPS,
       ],
       examples: [
         "isthmus smqtt sub -t 'house/#' -v --keys display.smqtt",
@@ -68,9 +52,7 @@ export const command: Command = {
     // Checked now: a wrong format is told before anything is sent.
     plannedPrinter(values, () => undefined);
     const device = await openDevice(values, terminal);
-    const { isDebug, isQuiet, properties } = values;
-    const runPlan = { ...plan, isDebug, isQuiet, showsGranted: true, disconnectProperties: properties.disconnect };
-    return runClient(runPlan, terminal, async (connected) => {
+    return runClient({ ...plan, showsGranted: true }, terminal, async (connected) => {
       const exitCode = await printMessages(
         openSealedSource(device, filters, values, connected),
         filters,

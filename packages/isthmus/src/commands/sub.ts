@@ -1,43 +1,27 @@
 import type { Command } from "../command.js";
 import { parseFlags, renderHelp } from "../flags.js";
-import {
-  CONNECTION_FLAGS,
-  planConnection,
-  TLS_FLAGS,
-  UNSUPPORTED_FLAGS,
-  WILL_FLAGS,
-} from "../mqtt/connection-flags.js";
+import { CLIENT_FLAG_GROUPS, CLIENT_FLAGS, planConnection } from "../mqtt/connection-flags.js";
 import { FORMAT_HELP, OUTPUT_FLAGS, plannedPrinter } from "../mqtt/output-flags.js";
-import { runClient } from "../mqtt/run-client.js";
+import { runClient, WAITING_EXIT_CODES } from "../mqtt/run-client.js";
 import { openPlainSource, plannedFilters, printMessages, SUBSCRIPTION_FLAGS } from "../mqtt/subscribing.js";
 
 const FLAGS = {
   ...SUBSCRIPTION_FLAGS,
   ...OUTPUT_FLAGS,
-  ...CONNECTION_FLAGS,
-  ...WILL_FLAGS,
-  ...TLS_FLAGS,
-  ...UNSUPPORTED_FLAGS,
+  ...CLIENT_FLAGS,
 };
 
 /** `isthmus sub`: subscribes and prints as mosquitto_sub does. */
 export const command: Command = {
   help:
     renderHelp({
-      exitCodes: [
-        "0 when all went well",
-        "1 for an error",
-        "27 when the time of -W is over",
-        "the reason code of a server that refuses the connection",
-      ],
+      exitCodes: WAITING_EXIT_CODES,
       summary: "Subscribes to topics and prints the messages that come in. The flags are those of mosquitto_sub.",
       usage: ["isthmus sub [-h HOST] [-p PORT] -t FILTER... [flags]", "isthmus sub -L mqtt://HOST/FILTER [flags]"],
       groups: [
         { title: "Subscription", flags: SUBSCRIPTION_FLAGS },
         { title: "Output", flags: OUTPUT_FLAGS },
-        { title: "Connection", flags: CONNECTION_FLAGS },
-        { title: "Will", flags: WILL_FLAGS },
-        { title: "TLS", flags: TLS_FLAGS },
+        ...CLIENT_FLAG_GROUPS,
       ],
       examples: [
         "isthmus sub -t 'house/+/temperature' -v",
@@ -52,9 +36,7 @@ export const command: Command = {
     const filters = plannedFilters(values, plan);
     // Checked now: a wrong format is told before anything is sent.
     plannedPrinter(values, () => undefined);
-    const { isDebug, isQuiet, properties } = values;
-    const runPlan = { ...plan, isDebug, isQuiet, showsGranted: true, disconnectProperties: properties.disconnect };
-    return runClient(runPlan, terminal, (connected) =>
+    return runClient({ ...plan, showsGranted: true }, terminal, (connected) =>
       printMessages(openPlainSource(connected.client, filters, values), filters, values, connected),
     );
   },

@@ -2,7 +2,15 @@ import { readdirSync, readFileSync } from "node:fs";
 import { connect as connectSocket, type Socket } from "node:net";
 import { once } from "node:events";
 import type { ConnectionOptions, SecureVersion } from "node:tls";
-import type { ConnectOptions, NodeTransportOptions, ProtocolVersion, QoS, Transport, WillOptions } from "@isthmus/mqtt";
+import type {
+  ConnectOptions,
+  NodeTransportOptions,
+  Properties,
+  ProtocolVersion,
+  QoS,
+  Transport,
+  WillOptions,
+} from "@isthmus/mqtt";
 import { NodeStreamTransport } from "@isthmus/mqtt/transport-node";
 import { UsageError } from "../command.js";
 import { type Flag, type FlagTable, type FlagValues, integer, text, toggle, value } from "../flags.js";
@@ -87,6 +95,21 @@ export const UNSUPPORTED_FLAGS = {
   srv: unsupported("-S", "look the host up first: dig +short srv _mqtt._tcp.HOST"),
 } as const satisfies FlagTable;
 
+/** All of them, as every client command has them. */
+export const CLIENT_FLAGS = {
+  ...CONNECTION_FLAGS,
+  ...WILL_FLAGS,
+  ...TLS_FLAGS,
+  ...UNSUPPORTED_FLAGS,
+} as const satisfies FlagTable;
+
+/** The last groups of the help of every client command. */
+export const CLIENT_FLAG_GROUPS = [
+  { title: "Connection", flags: CONNECTION_FLAGS },
+  { title: "Will", flags: WILL_FLAGS },
+  { title: "TLS", flags: TLS_FLAGS },
+];
+
 type ConnectionValues = FlagValues<typeof CONNECTION_FLAGS & typeof WILL_FLAGS & typeof TLS_FLAGS>;
 
 /** What `connect` needs. */
@@ -96,6 +119,10 @@ export interface ConnectionPlan {
   readonly protocolVersion: ProtocolVersion;
   /** The topic that -L names. */
   readonly topic: string | undefined;
+  readonly isDebug: boolean;
+  readonly isQuiet: boolean;
+  /** Properties of DISCONNECT. */
+  readonly disconnectProperties: Properties | undefined;
 }
 
 /** What the flags say about the connection. @throws UsageError when they do not go together. */
@@ -125,7 +152,8 @@ export function planConnection(values: ConnectionValues, defaultVersion: Protoco
   if (protocolVersion !== 5 && values.password !== undefined && values.username === undefined && url.username === "") {
     throw new UsageError("-P needs -u before MQTT 5.0", "give a user name, or -V 5");
   }
-  return { url, options, protocolVersion, topic };
+  const { isDebug, isQuiet } = values;
+  return { url, options, protocolVersion, topic, isDebug, isQuiet, disconnectProperties: properties.disconnect };
 }
 
 function planUrl(values: ConnectionValues): { url: URL; topic: string | undefined } {

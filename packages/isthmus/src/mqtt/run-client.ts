@@ -1,12 +1,5 @@
 import { encodeUtf8 } from "@isthmus/bytes";
-import {
-  type Client,
-  connect,
-  ConnectionRefusedError,
-  type Properties,
-  type ProtocolVersion,
-  RefusedError,
-} from "@isthmus/mqtt";
+import { type Client, connect, ConnectionRefusedError, type ProtocolVersion, RefusedError } from "@isthmus/mqtt";
 import type { Terminal } from "../command.js";
 import { Output } from "../output.js";
 import type { ConnectionPlan } from "./connection-flags.js";
@@ -23,13 +16,19 @@ export interface ConnectedTerminal {
 
 /** A connection, and what is printed about it. */
 export interface RunPlan extends ConnectionPlan {
-  readonly isDebug: boolean;
-  readonly isQuiet: boolean;
   /** Whether -d tells what the server has granted to subscriptions. */
   readonly showsGranted: boolean;
-  /** Properties of DISCONNECT. */
-  readonly disconnectProperties: Properties | undefined;
 }
+
+/** What the help of a client command says of its exit codes. */
+export const CLIENT_EXIT_CODES = [
+  "0 when all went well",
+  "1 for an error",
+  "the reason code of a server that refuses the connection",
+];
+
+/** The same for one that can wait for messages. */
+export const WAITING_EXIT_CODES = CLIENT_EXIT_CODES.toSpliced(2, 0, "27 when the time of -W is over");
 
 /** What mosquitto's programs exit with for an error that is not a reason code. */
 const EXIT_ERROR = 1;

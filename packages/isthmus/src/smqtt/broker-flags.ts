@@ -16,9 +16,7 @@ export async function runOnBroker(
   work: (client: Client, connected: ConnectedTerminal) => Promise<void>,
 ): Promise<number> {
   const plan = planConnection({ ...WITHOUT_WILL, ...values }, 4);
-  const { isDebug, isQuiet, properties } = values;
-  const runPlan = { ...plan, isDebug, isQuiet, showsGranted: false, disconnectProperties: properties.disconnect };
-  return runClient(runPlan, terminal, async (connected) => {
+  return runClient({ ...plan, showsGranted: false }, terminal, async (connected) => {
     await work(connected.client, connected);
     return 0;
   });
