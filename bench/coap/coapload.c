@@ -177,12 +177,21 @@ static void transmit(struct client *client, const uint8_t *bytes, int length) {
   fail("the server does not read what it is sent");
 }
 
+static void open_client(struct client *client);
+
+/* All message ids are used: a server that remembers them would answer again what it answered before (RFC 7252 4.4). */
+static void change_port(struct client *client) {
+  close(client->fd);
+  open_client(client);
+  client->echo_length = 0;
+}
+
 static void send_request(struct client *client, int is_put, double at) {
   uint8_t bytes[2048], *out = bytes;
   put_token(bytes + 4, client->sent++);
   client->sent_at = at;
   if (!config.is_tcp) {
-    client->message_id++;
+    if (++client->message_id == 0) change_port(client);
     bytes[0] = (uint8_t)(0x40 | config.type << 4 | MAX_TOKEN);
     bytes[1] = is_put ? PUT : GET;
     bytes[2] = (uint8_t)(client->message_id >> 8), bytes[3] = (uint8_t)client->message_id;
@@ -306,7 +315,7 @@ static void read_stream(struct client *client, double at) {
 
 /* ------------------------------------------------------------------------------------------------- the load */
 
-static void open_client(struct client *client, int index) {
+static void open_client(struct client *client) {
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)config.port)};
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   client->fd = socket(AF_INET, config.is_tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
@@ -317,7 +326,7 @@ static void open_client(struct client *client, int index) {
     uint8_t settings[] = {0x00, 0xe1}; /* RFC 8323 5.3: an empty CSM. */
     transmit(client, settings, sizeof settings);
   }
-  struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)index};
+  struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)(client - clients)};
   if (epoll_ctl(epoll, EPOLL_CTL_ADD, client->fd, &event) < 0) fail("epoll_ctl");
 }
 
@@ -419,7 +428,7 @@ int main(int count, char **arguments) {
     struct client *client = &clients[i];
     client->is_observer = i < config.observers;
     client->sent_at = at;
-    open_client(client, i);
+    open_client(client);
   }
   for (int i = 0; i < (config.observers > 0 ? config.observers : config.sockets); i++) {
     for (int j = 0; j < (config.is_tcp ? config.window : 1); j++) send_request(&clients[i], config.is_put, at);

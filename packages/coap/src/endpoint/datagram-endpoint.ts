@@ -10,6 +10,7 @@ import {
   type DatagramEndpointOptions,
   type DatagramOutput,
   defaultEndpointLimits,
+  type Destination,
   type Tap,
 } from "./endpoint-options.js";
 import type { RequestHandler } from "./incoming.js";
@@ -59,7 +60,7 @@ export class DatagramEndpoint implements Endpoint, UpperLayer<DatagramPeer> {
     const recognizedOptions = options.recognizedOptions ?? [];
     const { tap } = options;
     this.#tap = tap;
-    const transmit = (bytes: Uint8Array, to: Address, isReported: boolean): void => {
+    const transmit = (bytes: Uint8Array, to: Destination, isReported: boolean): void => {
       tap?.handleSent(bytes, to);
       output.transmit(bytes, to, isReported);
     };

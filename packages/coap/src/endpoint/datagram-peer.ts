@@ -1,17 +1,20 @@
 import type { Instant } from "@isthmus/machine";
 import type { Address, Peer } from "./endpoint.js";
+import type { Destination } from "./endpoint-options.js";
 import { MessageIdSequence } from "./message-id-sequence.js";
 import type { TokenBucket } from "./token-bucket.js";
 import type { Transmission } from "./transmission.js";
 
 /** What the message layer keeps of another endpoint. */
-export class DatagramPeer implements Peer {
+export class DatagramPeer implements Peer, Destination {
   readonly isReliable = false;
   readonly id: number;
   readonly address: string;
   readonly port: number;
   readonly messageIds: MessageIdSequence;
 
+  /** See {@link Destination}. */
+  route: unknown = undefined;
   lastSeenAt: Instant;
   /** Things that need this peer to stay known: transmissions, observations, requests under way. */
   holds = 0;

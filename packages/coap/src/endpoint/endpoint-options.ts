@@ -104,6 +104,12 @@ export interface DatagramEndpointOptions extends CommonEndpointOptions {
   readonly amplification?: Partial<AmplificationOptions>;
 }
 
+/** Where a datagram goes: the peer that the endpoint knows there, or the address that a datagram came from. */
+export interface Destination extends Address {
+  /** For the driver: what it made of the address, to have it at hand the next time. */
+  route?: unknown;
+}
+
 /** What a datagram endpoint wants done; the driver does it. */
 export interface DatagramOutput {
   /**
@@ -111,7 +117,7 @@ export interface DatagramOutput {
    *
    * @param isReported whether to call `handleUnreachable` when the network refuses them: somebody waits.
    */
-  transmit(bytes: Uint8Array, to: Address, isReported: boolean): void;
+  transmit(bytes: Uint8Array, to: Destination, isReported: boolean): void;
   /** `handleTimeout` is due at `deadline`, sooner than what was said before. */
   wake(deadline: number): void;
 }

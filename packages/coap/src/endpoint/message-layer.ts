@@ -16,6 +16,7 @@ import { DatagramReceipt } from "./datagram-receipt.js";
 import type { DeadlineQueue } from "./deadline-queue.js";
 import { type DeduplicationTable, type EntryId, UNKNOWN_ENTRY } from "./deduplication.js";
 import type { Address } from "./endpoint.js";
+import type { Destination } from "./endpoint-options.js";
 import type { BlockLimit, Delivery, DeliveryListener, LowerLayer, UpperLayer } from "./lower-layer.js";
 import type { Outbox } from "./outbox.js";
 import type { PeerTable } from "./peer-table.js";
@@ -29,7 +30,7 @@ export interface MessageLayerOptions {
   readonly outbox: Outbox;
   readonly deadlines: DeadlineQueue;
   readonly times: TransmissionTimes;
-  readonly transmit: (bytes: Uint8Array, to: Address, isReported: boolean) => void;
+  readonly transmit: (bytes: Uint8Array, to: Destination, isReported: boolean) => void;
   /** How long an answer to a Confirmable request may take to be piggybacked on its acknowledgement. */
   readonly piggybackWindowMs: number;
   readonly maxTokenLength: number;

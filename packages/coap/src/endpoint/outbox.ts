@@ -6,6 +6,7 @@ import type { CoapMessage } from "../codec/message.js";
 import type { DatagramPeer } from "./datagram-peer.js";
 import type { DeadlineQueue } from "./deadline-queue.js";
 import type { Address } from "./endpoint.js";
+import type { Destination } from "./endpoint-options.js";
 import { Transmission, type TransmissionSpec } from "./transmission.js";
 import type { TransmissionParameters, TransmissionTimes } from "./transmission-parameters.js";
 
@@ -15,7 +16,7 @@ export interface OutboxOptions {
   readonly times: TransmissionTimes;
   readonly random: RandomSource;
   readonly deadlines: DeadlineQueue;
-  readonly transmit: (bytes: Uint8Array, to: Address, isReported: boolean) => void;
+  readonly transmit: (bytes: Uint8Array, to: Destination, isReported: boolean) => void;
   /** Messages that may wait for their turn with one peer. */
   readonly maxQueuedPerPeer: number;
   /** Messages under way or waiting, with all peers. */

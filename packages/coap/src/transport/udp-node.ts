@@ -9,6 +9,8 @@ import { clockNow } from "./clock.js";
 import { StrongRandom } from "./strong-random.js";
 import type { Transport } from "./transport.js";
 import { GroupFilter } from "./group-filter.js";
+import { plainBytes } from "./plain-bytes.js";
+import { UdpSocket, type UdpSocketHandler } from "./udp-socket.js";
 import { WakeTimer } from "./wake-timer.js";
 
 /** All CoAP Nodes (RFC 7252 12.8): IPv4, IPv6 link-local and site-local. */
@@ -35,6 +37,11 @@ export interface UdpOptions extends Omit<DatagramEndpointOptions, "random"> {
   readonly groupInterface?: string;
   /** Bytes of the socket's receive buffer. Default 4 MiB, so that a burst is not lost; the system may give less. */
   readonly receiveBufferBytes?: number;
+  /**
+   * Datagrams a second, both ways together, from which on many are taken and sent with one system call: on 64-bit Linux
+   * where the package `koffi` is installed, which is loaded then. Default 2,000; 0 begins with it, Infinity never does.
+   */
+  readonly batchingThresholdPerSecond?: number;
   /** Called with the errors of requests that the network refused. Default: only the requests fail. */
   readonly handleSendError?: (error: Error) => void;
 }
@@ -44,6 +51,8 @@ export interface UdpTransport extends Transport {
   readonly endpoint: DatagramEndpoint;
   /** Where it is bound. */
   readonly address: Address;
+  /** Whether many datagrams share a system call by now. */
+  readonly isBatching: boolean;
 }
 
 /**
@@ -66,6 +75,7 @@ export async function bindUdp(options: UdpOptions = {}): Promise<UdpTransport> {
   }
   const driver = new UdpDriver(socket, options);
   try {
+    if (options.batchingThresholdPerSecond === 0) await driver.startBatching();
     setReceiveBuffer(socket, options.receiveBufferBytes ?? 4 * 2 ** 20);
     if (options.groupInterface !== undefined) socket.setMulticastInterface(options.groupInterface);
     for (const group of options.groups ?? []) await driver.join(group, options.groupInterface);
@@ -76,12 +86,14 @@ export async function bindUdp(options: UdpOptions = {}): Promise<UdpTransport> {
   return driver;
 }
 
-class UdpDriver implements UdpTransport {
+class UdpDriver implements UdpTransport, UdpSocketHandler {
   readonly scheme = "coap";
   readonly endpoint: DatagramEndpoint;
   readonly address: Address;
   readonly #options: UdpOptions;
-  readonly #sockets: Socket[];
+  readonly #socket: UdpSocket;
+  /** The sockets of groups. */
+  readonly #members: Socket[] = [];
   readonly #timer = new WakeTimer((now) => this.endpoint.handleTimeout(now));
   /** Only where the main socket gets what is sent to groups as well. */
   readonly #filter: GroupFilter | undefined;
@@ -90,61 +102,62 @@ class UdpDriver implements UdpTransport {
     const { address, port } = socket.address();
     this.address = { address, port };
     this.#options = options;
-    this.#sockets = [socket];
-    this.endpoint = new DatagramEndpoint({ ...options, random: new StrongRandom() }, this.#output(socket));
-    const receive = (bytes: Uint8Array, from: Address): void => this.endpoint.receive(clockNow(), bytes, from);
+    this.#socket = new UdpSocket(socket, options.batchingThresholdPerSecond ?? 2_000, this);
+    this.endpoint = new DatagramEndpoint({ ...options, random: new StrongRandom() }, this.#output());
     const needsFilter = (options.groups?.length ?? 0) > 0 && isWildcard(address);
-    const filter = needsFilter ? new GroupFilter(receive) : undefined;
-    this.#filter = filter;
-    this.#listen(socket, filter === undefined ? receive : (bytes, from) => filter.handleArrival(bytes, from));
+    if (needsFilter) this.#filter = new GroupFilter((bytes, from) => this.endpoint.receive(clockNow(), bytes, from));
+  }
+
+  get isBatching(): boolean {
+    return this.#socket.isBatching;
   }
 
   now(): Instant {
     return clockNow();
   }
 
+  async startBatching(): Promise<void> {
+    await this.#socket.startBatching();
+  }
+
   /** Gets what is sent to `group`. */
   async join(group: string, groupInterface: string | undefined): Promise<void> {
     const member = await openMember(group, this.address.port, groupInterface);
-    this.#sockets.push(member);
+    this.#members.push(member);
     const isMapped = isIPv6(this.address.address) && !isIPv6(member.address().address);
-    this.#listen(member, (bytes, sender) => {
+    member.on("message", (datagram: Buffer, sender: RemoteInfo) => {
+      const bytes = plainBytes(datagram);
       const from = isMapped ? mapToIpv6(sender) : sender;
       this.#filter?.handleGroupArrival(bytes, from);
       this.endpoint.receive(clockNow(), bytes, from, true);
     });
+    member.on("error", (error) => this.handleError(error));
   }
 
   async close(): Promise<void> {
     this.#timer.stop();
     this.endpoint.close(clockNow());
-    await Promise.all(this.#sockets.splice(0).map((socket) => closeSocket(socket)));
+    await Promise.all([this.#socket.close(), ...this.#members.splice(0).map((socket) => closeSocket(socket))]);
   }
 
-  #output(socket: Socket): DatagramOutput {
-    const handleSent = (error: Error | null): void => {
-      if (error !== null) this.#handleError(error);
-    };
-    return {
-      // Node tells errors of sending to a callback only, and a callback per datagram costs a quarter: responses have
-      // none.
-      transmit: (bytes, to, isReported) => {
-        if (isReported) socket.send(bytes, to.port, to.address, handleSent);
-        else socket.send(bytes, to.port, to.address);
-      },
-      wake: (deadline) => this.#timer.wake(deadline),
-    };
+  /** For the socket. */
+  handleDatagram(now: Instant, bytes: Uint8Array, from: Address): void {
+    if (this.#filter === undefined) this.endpoint.receive(now, bytes, from);
+    else this.#filter.handleArrival(bytes, from);
   }
 
-  #listen(socket: Socket, receive: (bytes: Uint8Array, from: Address) => void): void {
-    socket.on("message", (datagram: Buffer, from: RemoteInfo) => receive(datagram, from));
-    socket.on("error", (error) => this.#handleError(error));
-  }
-
-  #handleError(error: Error): void {
+  /** For the socket. */
+  handleError(error: Error): void {
     const to = destinationOf(error);
     if (to !== undefined) this.endpoint.handleUnreachable(clockNow(), to);
     this.#options.handleSendError?.(error);
+  }
+
+  #output(): DatagramOutput {
+    return {
+      transmit: (bytes, to, isReported) => this.#socket.send(bytes, to, isReported),
+      wake: (deadline) => this.#timer.wake(deadline),
+    };
   }
 }
 

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { connect as connectTcpSocket } from "node:net";
 import { once } from "node:events";
 import { WebSocket } from "ws";
@@ -23,8 +23,11 @@ import {
   listenTcp,
   listenWebSocket,
   type TcpConnectOptions,
+  type UdpOptions,
+  type UdpTransport,
   webSocketPath,
 } from "../../src/transport-node.js";
+import { loadBatchCalls } from "../../src/transport/batch-calls.js";
 import { body } from "../endpoint/notation.js";
 
 /** What each transport test needs: a server with `handler` and a way to ask it. */
@@ -75,9 +78,10 @@ afterEach(async () => {
   await Promise.all(openRigs.splice(0).map((rig) => rig.close()));
 });
 
-async function udpRig(host: string, handler: RequestHandler): Promise<Rig> {
-  const server = await bindUdp({ host, handler });
-  const client = await bindUdp({ host });
+async function udpRig(host: string, handler: RequestHandler, batchingThresholdPerSecond = Infinity): Promise<Rig> {
+  const server = await bindUdp({ host, handler, batchingThresholdPerSecond });
+  const client = await bindUdp({ host, batchingThresholdPerSecond });
+  expect([server.isBatching, client.isBatching]).toEqual(Array(2).fill(batchingThresholdPerSecond === 0));
   openRigs.push(server, client);
   return { endpoint: client.endpoint, to: server.address, now: () => client.now(), close: () => client.close() };
 }
@@ -98,6 +102,8 @@ async function webSocketRig(handler: RequestHandler): Promise<Rig> {
 }
 
 const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === "::1"));
+/** On a machine where they are to be had; under CI they must be. */
+const canBatch = process.env["CI"] !== undefined || (await loadBatchCalls()) !== undefined;
 const certificates = { directory: "", key: "", cert: "" };
 
 beforeAll(() => {
@@ -133,6 +139,8 @@ afterAll(() => rmSync(certificates.directory, { recursive: true }));
 const rigs: [string, boolean, (handler: RequestHandler) => Promise<Rig>][] = [
   ["UDP over IPv4", true, (handler) => udpRig("127.0.0.1", handler)],
   ["UDP over IPv6", hasIpv6, (handler) => udpRig("::1", handler)],
+  ["UDP in batches over IPv4", canBatch, (handler) => udpRig("127.0.0.1", handler, 0)],
+  ["UDP in batches over IPv6", canBatch && hasIpv6, (handler) => udpRig("::1", handler, 0)],
   ["TCP", true, (handler) => tcpRig(handler)],
   ["TLS", true, (handler) => tcpRig(handler, certificates)],
   ["WebSocket", true, webSocketRig],
@@ -216,7 +224,17 @@ describe.each(rigs)("%s", (_name, isAvailable, open) => {
   });
 });
 
-describe("UDP", () => {
+describe.each([
+  ["UDP", Infinity],
+  ["UDP in batches", 0],
+])("%s", (_name, batchingThresholdPerSecond) => {
+  const bind = (options: UdpOptions = {}): Promise<UdpTransport> =>
+    bindUdp({ batchingThresholdPerSecond, ...options });
+
+  beforeEach((context) => {
+    if (batchingThresholdPerSecond === 0) context.skip(!canBatch, "no batches on this machine");
+  });
+
   test.each(["0.0.0.0", "127.0.0.1", "::"])(
     "a group's member, bound to %s, tells a request to the group",
     async (host) => {
@@ -226,8 +244,8 @@ describe("UDP", () => {
       };
       const common = { handler, parameters: { leisureMs: 20 }, groups: [allCoapNodes.ipv4] };
       const interfaces = host === "::" ? {} : { groupInterface: "127.0.0.1" };
-      const server = await bindUdp({ host, ...common, ...interfaces });
-      const client = await bindUdp({ host: host === "::" ? "0.0.0.0" : "127.0.0.1", ...interfaces });
+      const server = await bind({ host, ...common, ...interfaces });
+      const client = await bind({ host: host === "::" ? "0.0.0.0" : "127.0.0.1", ...interfaces });
       openRigs.push(server, client);
       const responses: number[] = [];
       const error = await new Promise<unknown>((resolve) => {
@@ -249,13 +267,13 @@ describe("UDP", () => {
   );
 
   test("a port in use is told", async () => {
-    const first = await bindUdp();
+    const first = await bind();
     openRigs.push(first);
-    await expect(bindUdp({ port: first.address.port })).rejects.toMatchObject({ code: "EADDRINUSE" });
+    await expect(bind({ port: first.address.port })).rejects.toMatchObject({ code: "EADDRINUSE" });
   });
 
   test("an address that the network refuses fails the request at once", async () => {
-    const client = await bindUdp({ host: "127.0.0.1" });
+    const client = await bind({ host: "127.0.0.1" });
     openRigs.push(client);
     // A socket that is bound to loopback has no way out of it.
     const to = { address: "198.51.100.1", port: 5683 };
@@ -264,9 +282,9 @@ describe("UDP", () => {
   });
 
   test("a peer that is not there is given up after its transmissions", async () => {
-    const gone = await bindUdp();
+    const gone = await bind();
     await gone.close();
-    const client = await bindUdp({ parameters: { ackTimeoutMs: 5, maxRetransmit: 2 } });
+    const client = await bind({ parameters: { ackTimeoutMs: 5, maxRetransmit: 2 } });
     openRigs.push(client);
     const rig: Rig = { endpoint: client.endpoint, to: gone.address, now: () => client.now(), close: async () => {} };
     await expect(ask(rig, { code: Code.GET })).rejects.toMatchObject({ reason: "timeout" });

@@ -43,5 +43,9 @@ export const coapSection = z.strictObject({
   max_pubsub_topics: count(door.maxPubsubTopics).describe("topics of the publish-subscribe collection"),
   max_connections: count(door.maxConnections).describe("TCP connections at the same time"),
   request_rate: requestRate.optional().describe("requests that one peer may make; more are answered 4.29"),
+  is_batching: z
+    .boolean()
+    .default(door.isBatching)
+    .describe("whether many datagrams may share a system call under load: on Linux, by the package `koffi`"),
   endpoint: endpointLimits.prefault({}).describe("limits of the protocol's machine"),
 });

@@ -170,6 +170,7 @@ export class CoapDoor {
 
   #datagramOptions() {
     return {
+      ...(!this.#init.options.isBatching && { batchingThresholdPerSecond: Number.POSITIVE_INFINITY }),
       ...this.#commonOptions(),
       // This machine cannot be flooded from itself.
       amplification: { isTrusted: ({ address }: { address: string }) => isLoopback(address.replace(/^::ffff:/, "")) },

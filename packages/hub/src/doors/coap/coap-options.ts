@@ -23,6 +23,8 @@ export interface CoapDoorOptions {
   readonly maxConnections: number;
   /** Requests that one peer may make; more are answered 4.29. Default: any number. */
   readonly requestRate: RequestRate | undefined;
+  /** Whether many datagrams may share a system call under load, where the system can. Default true. */
+  readonly isBatching: boolean;
   /** Further limits of the endpoints, see docs/limits.md. */
   readonly endpoint: Partial<EndpointLimits>;
 }
@@ -38,6 +40,7 @@ export const COAP_DEFAULTS: CoapDoorOptions = {
   maxPubsubTopics: 10_000,
   maxConnections: 16_384,
   requestRate: undefined,
+  isBatching: true,
   endpoint: {},
 };
 
