@@ -25,7 +25,7 @@ export interface Broker {
   /** Whether it has what the row takes. */
   readonly canMeasure: (row: PlannedScenario) => boolean;
   /** Why it cannot be measured here; undefined when it can. */
-  readonly isMissing: () => string | undefined;
+  readonly missing: () => string | undefined;
   /** @param isDurable whether it is to keep what it acknowledges on the disk */
   readonly start: (signal: AbortSignal, isDurable: boolean) => Promise<RunningBroker>;
 }
@@ -77,7 +77,7 @@ export const BROKERS: Readonly<Record<string, Broker>> = {
     name: "isthmus",
     version: () => packageVersion(path.join(ROOT, "packages/isthmus/package.json")),
     canMeasure: () => true,
-    isMissing: () => (existsSync(ISTHMUS) ? undefined : "it is not built"),
+    missing: () => (existsSync(ISTHMUS) ? undefined : "it is not built"),
     start: startIsthmus,
   },
   mosquitto: {
@@ -85,7 +85,7 @@ export const BROKERS: Readonly<Record<string, Broker>> = {
     version: () =>
       /version ([\d.]+)/.exec(spawnSync(mosquittoPath ?? "", ["-h"], { encoding: "utf8" }).stdout)?.[1] ?? "?",
     canMeasure: () => true,
-    isMissing: () => (mosquittoPath === undefined ? "it is not installed" : undefined),
+    missing: () => (mosquittoPath === undefined ? "it is not installed" : undefined),
     start: startMosquitto,
   },
   aedes: {
@@ -93,21 +93,21 @@ export const BROKERS: Readonly<Record<string, Broker>> = {
     canMeasure: ({ protocolVersion }) => protocolVersion === 4,
     version: () =>
       packageVersion(path.join(path.dirname(createRequire(import.meta.url).resolve("aedes")), "package.json")),
-    isMissing: () => undefined,
+    missing: () => undefined,
     start: (signal) => startPeer("aedes-server.mjs", signal),
   },
   fdatasync: {
     name: "fdatasync",
     canMeasure: ({ name }) => name === "durable-qos1",
     version: () => "",
-    isMissing: () => undefined,
+    missing: () => undefined,
     start: (signal) => startPeer("ceiling.mjs", signal, true),
   },
   ceiling: {
     name: "ceiling",
     canMeasure: ({ name }) => CEILING_ROWS.has(name),
     version: () => "",
-    isMissing: () => undefined,
+    missing: () => undefined,
     start: (signal) => startPeer("ceiling.mjs", signal),
   },
 };

@@ -84,20 +84,6 @@ function describeMachine<Scenario extends { readonly name: string }, Subject ext
   };
 }
 
-/** The number that a flag says. @throws RangeError for anything else. */
-export function parseNumber(flag: string, text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value) || value < 0)
-    throw new RangeError(`--${flag} ${text} is not a number`);
-  return value;
-}
-
-/** Where the figures go unless the command line says. */
-export function resultsFile(prefix: string): string {
-  const stamp = new Date().toISOString().replaceAll(":", "-").slice(0, 19);
-  return path.join(import.meta.dirname, "results", `${prefix}${stamp}.json`);
-}
-
 /** Runs until done or interrupted: Ctrl-C ends it with 130 and without a trace. */
 export async function untilInterrupted(run: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const interrupt = new AbortController();

@@ -58,12 +58,3 @@ export const PLAN: readonly PlannedScenario[] = NAMES.map((name) => ({
 export function isDurable(name: string): boolean {
   return name.startsWith("durable-");
 }
-
-/** The rows of those names. @throws RangeError when there is none of a name. */
-export function planOnly(names: readonly string[]): PlannedScenario[] {
-  return names.map((name) => {
-    const planned = PLAN.find((row) => row.name === name);
-    if (!planned) throw new RangeError(`no row "${name}"; there are ${NAMES.join(", ")}`);
-    return planned;
-  });
-}

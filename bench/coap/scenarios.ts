@@ -44,12 +44,3 @@ export const SCENARIOS: readonly Scenario[] = [
   { ...stream, name: "tcp-put", load: ["transport=tcp", "method=put"] },
   { ...stream, name: "tcp-pipelined", load: ["transport=tcp", "sockets=10", "window=20"] },
 ];
-
-/** The rows of those names. @throws RangeError when there is none of a name. */
-export function scenariosOf(names: readonly string[]): Scenario[] {
-  return names.map((name) => {
-    const scenario = SCENARIOS.find((candidate) => candidate.name === name);
-    if (!scenario) throw new RangeError(`no row "${name}"; there are ${SCENARIOS.map((each) => each.name).join(", ")}`);
-    return scenario;
-  });
-}

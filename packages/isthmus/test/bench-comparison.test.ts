@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 
+import { parseChoice } from "../../../bench/command-line.ts";
 import { medianReport, type Report } from "../../../bench/measure.ts";
-import { PLAN, planOnly } from "../../../bench/plan.ts";
+import { PLAN } from "../../../bench/plan.ts";
 import { formatTable } from "../../../bench/table.ts";
 import { SCENARIOS } from "../src/bench/scenarios.js";
 
@@ -29,10 +30,46 @@ describe("the plan of the comparison", () => {
       ]);
     }
   });
+});
 
-  it("a row that there is not is refused", () => {
-    expect(planOnly(["fan-in", "1:1"]).map(({ name }) => name)).toEqual(["fan-in", "1:1"]);
-    expect(() => planOnly(["2:2"])).toThrow(/no row "2:2"; there are start, 1:1/);
+describe("the command line of the comparison", () => {
+  const read = (...args: string[]): ReturnType<typeof parseChoice> =>
+    parseChoice(args, {
+      command: "bench",
+      kind: "broker",
+      scenarios: PLAN,
+      subjects: {
+        isthmus: { name: "isthmus", missing: () => undefined },
+        absent: { name: "absent", missing: () => "it is not installed" },
+      },
+      standard: "isthmus",
+      rounds: 3,
+      seconds: 2,
+      filePrefix: "",
+    });
+  const names = (list: readonly { readonly name: string }[] = []): string[] => list.map(({ name }) => name);
+
+  it("measures all rows, or those that are named, or the quick ones", () => {
+    expect(names(read()?.scenarios)).toEqual(names(PLAN));
+    expect(names(read("--only", "fan-in,1:1")?.scenarios)).toEqual(["fan-in", "1:1"]);
+    expect(names(read("--quick")?.scenarios)).toEqual(names(PLAN.filter(({ isQuick }) => isQuick)));
+  });
+
+  it("leaves out what is not on this machine", () => {
+    expect(names(read("--brokers", "absent,isthmus")?.subjects)).toEqual(["isthmus"]);
+  });
+
+  it("takes numbers, and knows its own", () => {
+    expect(read()).toMatchObject({ rounds: 3, timing: { seconds: 2, warmup: 1 } });
+    expect(read("--quick")).toMatchObject({ rounds: 1, timing: { seconds: 1 } });
+    expect(read("--rounds", "5", "--seconds", "0.5")).toMatchObject({ rounds: 5, timing: { seconds: 0.5 } });
+  });
+
+  it("refuses what there is not", () => {
+    expect(() => read("--only", "2:2")).toThrow(/no row "2:2"; there are start, 1:1/);
+    expect(() => read("--brokers", "emqx")).toThrow('no broker "emqx"; there are isthmus, absent');
+    expect(() => read("--seconds", "two")).toThrow("--seconds two is not a number");
+    expect(() => read("--servers", "isthmus")).toThrow("--servers");
   });
 });
 

@@ -26,6 +26,8 @@ export interface BatchCalls {
   readonly interfaceIndex: (name: string) => number;
 }
 
+/** A name that is not in the import itself, so that bundlers leave the package where it is, and out when it is not. */
+const PACKAGE: string = "koffi";
 const MSG_DONTWAIT = 0x40;
 const SOL_SOCKET = 1;
 const SO_TYPE = 3;
@@ -41,7 +43,9 @@ const ARCHITECTURES = new Set<string>(["x64", "arm64", "riscv64", "loong64"]);
 export async function loadBatchCalls(): Promise<BatchCalls | undefined> {
   if (process.platform !== "linux" || !ARCHITECTURES.has(process.arch) || endianness() !== "LE") return undefined;
   try {
-    return libraryCalls((await import("koffi")).default);
+    // What the package of that name exports.
+    const { default: koffi } = (await import(PACKAGE)) as { readonly default: typeof Koffi };
+    return libraryCalls(koffi);
   } catch {
     // Not installed, or not for this machine: a datagram a call, as Node does it.
     return undefined;

@@ -228,8 +228,7 @@ describe.each([
   ["UDP", Infinity],
   ["UDP in batches", 0],
 ])("%s", (_name, batchingThresholdPerSecond) => {
-  const bind = (options: UdpOptions = {}): Promise<UdpTransport> =>
-    bindUdp({ batchingThresholdPerSecond, ...options });
+  const bind = (options: UdpOptions = {}): Promise<UdpTransport> => bindUdp({ batchingThresholdPerSecond, ...options });
 
   beforeEach((context) => {
     if (batchingThresholdPerSecond === 0) context.skip(!canBatch, "no batches on this machine");
