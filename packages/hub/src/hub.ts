@@ -131,6 +131,10 @@ export class Hub {
       isReady: () => this.#isReady,
       handleConnection: (transport, listener, { certificate }, limits) =>
         this.#mqttDoor.open(transport, listener, certificate, limits),
+      handleCoapConnection: (socket, listener) => {
+        if (this.#coapPart === undefined) socket.destroy();
+        else this.#coapPart.accept(socket, listener);
+      },
       handleRefusal: (address, listener, label, reason) => {
         this.metrics.connectionsRefused.add(label);
         this.#log.warn({ address, listener, reason }, "connection refused");
@@ -139,8 +143,8 @@ export class Hub {
     const topicsMount = new TopicsMount(this.#context, options.httpLimits ?? {}, limits.maxTopicLevels);
     this.#parts.push(topicsMount);
     this.#mounts.push(topicsMount);
-    if (options.coap) {
-      this.#coapPart = new CoapPart(this.#context, options.coap, limits.maxTopicLevels);
+    if (speaksCoap(options)) {
+      this.#coapPart = new CoapPart(this.#context, options.coap || {}, limits.maxTopicLevels);
       this.#mounts.push(this.#coapPart.mount);
     }
     if (options.proxy !== undefined) {
@@ -265,7 +269,7 @@ export class Hub {
   }
 
   async #takeOver(options: HubOptions): Promise<readonly string[]> {
-    const plan = this.#listeners.plan(listenersOf(options));
+    const plan = this.#listeners.plan(this.#servable(listenersOf(options)));
     const useAccess = await this.#access.load(accessOf(options), this.#accessOf(plan));
     const useListeners = await this.#listeners.prepare(plan);
     useAccess();
@@ -274,7 +278,14 @@ export class Hub {
     this.#options = change.options;
     // The door and its clients look them up there.
     Object.assign(this.#limits, change.options.limits);
-    return [...plan.waiting.map((name) => `listeners.${name}`), ...change.waiting];
+    const isCoapLate = this.#coapPart === undefined && speaksCoap(options);
+    const late = isCoapLate && !change.waiting.includes("coap") ? ["coap"] : [];
+    return [...plan.waiting.map((name) => `listeners.${name}`), ...change.waiting, ...late];
+  }
+
+  /** A hub that started without CoAP has no door for it behind a listener. */
+  #servable(listeners: readonly ListenerOptions[]): readonly ListenerOptions[] {
+    return this.#coapPart === undefined ? listeners.filter(({ type }) => type !== "coaps") : listeners;
   }
 
   /** Opens the doors; {@link createHub} has done so. */
@@ -344,7 +355,8 @@ export class Hub {
 
   /** What access has to know of each listener, CoAP's among them. */
   #accessOf({ access }: ListenerPlan): readonly ListenerAccess[] {
-    return this.#coapPart === undefined ? access : [...access, this.#coapPart.access];
+    const coap = this.#coapPart?.access;
+    return coap === undefined ? access : [...access, coap];
   }
 
   #commit(): Promise<void> | undefined {
@@ -360,9 +372,16 @@ export class Hub {
   }
 
   #describe(): string {
-    const lines = this.listeners.map(({ type, url }) =>
-      type === "mqtt" ? `MQTT: ${url}\n` : `MQTT over WebSocket: ${url.replace("http", "ws")}/mqtt\n`,
-    );
+    const lines = this.listeners.map(({ type, url }) => {
+      switch (type) {
+        case "mqtt":
+          return `MQTT: ${url}\n`;
+        case "coaps":
+          return `CoAP over TLS: ${url}\n`;
+        case "http":
+          return `MQTT over WebSocket: ${url.replace("http", "ws")}/mqtt\n`;
+      }
+    });
     const coap = this.coap === undefined ? "" : `CoAP: ${this.coap.url}\n`;
     return `isthmus\n\n${lines.join("")}${coap}`;
   }
@@ -374,6 +393,11 @@ function listenersOf({ mqtt, http, listeners = [] }: HubOptions): ListenerOption
   if (mqtt !== undefined) short.push({ type: "mqtt", ...mqtt });
   if (http !== undefined) short.push({ type: "http", ...http });
   return [...short, ...listeners];
+}
+
+/** Whether CoAP is spoken at all. */
+function speaksCoap({ coap, listeners = [] }: HubOptions): boolean {
+  return (coap && coap.port !== undefined) || listeners.some(({ type }) => type === "coaps");
 }
 
 function accessOf({ access, allowAnonymous, hooks }: HubOptions): AccessOptions {

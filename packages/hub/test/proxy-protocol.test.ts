@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { pino } from "pino";
 import { afterEach, describe, expect, test } from "vitest";
-import { AccessError, createHub, type Hub, type ListenerOptions } from "../src/index.js";
+import { AccessError, createHub, type Hub, type ListenOptions } from "../src/index.js";
 import { parseProxyHeader, ProxyGate, ProxyProtocolError } from "../src/listeners/proxy-protocol.js";
 import { TestAuthority } from "./certificates.js";
 import { ScriptedClient } from "./scripted-client.js";
@@ -95,7 +95,10 @@ describe("a listener behind a proxy", () => {
   let log: Record<string, unknown>[];
   const sockets: Socket[] = [];
 
-  async function start(listener: Partial<ListenerOptions> = {}, from = ["127.0.0.0/8"]): Promise<void> {
+  async function start(
+    listener: Partial<ListenOptions> & { readonly type?: "mqtt" | "http" } = {},
+    from = ["127.0.0.0/8"],
+  ): Promise<void> {
     log = [];
     hub = await createHub({
       listeners: [{ type: "mqtt", port: 0, proxyProtocol: { from }, ...listener }],

@@ -84,6 +84,46 @@ test("the page's subscriber gets the temperature and not the door", async () => 
   expect(stdout.split("\n").filter((line) => line.startsWith("house/"))).toEqual(["house/kitchen/temperature 19"]);
 });
 
+test("the page's programs speak CoAP over TLS", async () => {
+  const listener = blockWith("type: coaps").replace("listeners:\n", "").replace("0.0.0.0", "127.0.0.1\n    port: 0");
+  writeFileSync(
+    inFolder("coaps.yaml"),
+    readFileSync(inFolder("isthmus.yaml"), "utf8").replace("access:", `${listener}access:`),
+  );
+  const other = runIsthmus(["serve", "--memory", "--config", inFolder("coaps.yaml"), "--log-level", "silent"]);
+  const coapsPort = /coaps\+tcp:\/\/127\.0\.0\.1:(\d+)/.exec(await other.printed(/^ready$/m))?.[1] ?? "";
+  const [put = "", get = ""] = blockWith("coap-client-openssl").trim().split("\n");
+  const wordsOf = (line: string): string[] =>
+    line.split(" ").map((word) =>
+      word
+        .replaceAll("'", "")
+        .replace("ca.crt", inFolder("ca.crt"))
+        .replace("localhost", `localhost:${coapsPort}`)
+        .replace(/user=(\w+)&password=\.\.\./, (_, user: string) => `user=${user}&password=${passwordByUser[user]}`),
+    );
+  const [program = "", ...putArgs] = wordsOf(put);
+  expect(await runProgram(program, putArgs)).toMatchObject({ exitCode: 0, stderr: "" });
+  const getArgs = wordsOf(get).slice(2);
+  expect(await runIsthmus(getArgs)).toMatchObject({ exitCode: 0, stdout: "20\n" });
+  other.stop();
+  await other;
+});
+
+test.each([
+  ["coap get", (): string[] => ["coap", "get", `coaps+tcp://localhost:${port}/x`], 3, "-C FILE names the authority"],
+  [
+    "pub",
+    (): string[] => ["pub", "-L", `mqtts://localhost:${port}/x`, "-m", "x"],
+    1,
+    "--cafile FILE names the authority",
+  ],
+])("isthmus %s says what to do about a server that nobody vouches for", async (_, args, exitCode, hint) => {
+  const run = await runIsthmus(args());
+  expect(run.exitCode).toBe(exitCode);
+  expect(run.stderr).toMatch(/certificate/);
+  expect(run.stderr).toContain(`  who vouches for the server is not trusted: ${hint}`);
+});
+
 test.each([
   ["a wrong password", "-u anna -P wrong --cafile ca.crt", "bad user name or password"],
   ["no password", "--cafile ca.crt", "not authorised"],

@@ -18,6 +18,8 @@ export interface ConnectionEndpointOptions extends CommonEndpointOptions {
   readonly framing: "stream" | "frame";
   /** The far end, for the upper layer. */
   readonly remote: Address;
+  /** What the application wants to know of the connection when a request comes by it: `peer.context`. Default none. */
+  readonly context?: unknown;
   /** Most bytes of one message, each way. Default 1 MiB. */
   readonly maxMessageBytes?: number;
   /**
@@ -59,11 +61,11 @@ export class ConnectionEndpoint implements Endpoint, UpperLayer<Peer> {
   #isClosed = false;
 
   constructor(options: ConnectionEndpointOptions, output: ConnectionOutput) {
-    const { random, remote } = options;
+    const { random, remote, context } = options;
     const limits = { ...defaultEndpointLimits, ...options.limits };
     const maxMessageBytes = options.maxMessageBytes ?? 2 ** 20;
     const recognizedOptions = options.recognizedOptions ?? [];
-    this.peer = { id: 1, address: remote.address, port: remote.port, isReliable: true };
+    this.peer = { id: 1, address: remote.address, port: remote.port, isReliable: true, context };
     this.#options = options;
     this.#output = output;
     this.#maxTokenLength = limits.maxTokenLength;

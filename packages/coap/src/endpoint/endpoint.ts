@@ -12,6 +12,8 @@ export interface Address {
 export interface Peer extends Address {
   /** Unlike that of any other peer of the endpoint; the same address gets a new one after it was forgotten. */
   readonly id: number;
+  /** What whoever accepted its connection said of it, see `ConnectionOptions`. */
+  readonly context?: unknown;
   /** Whether the transport delivers in order and without loss (TCP, WebSocket): no types, no message ids. */
   readonly isReliable: boolean;
 }

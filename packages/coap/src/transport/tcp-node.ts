@@ -69,7 +69,13 @@ export async function connectTcp(options: TcpConnectOptions): Promise<Connection
 export async function listenTcp(options: TcpListenOptions = {}): Promise<Listener> {
   const connections = new Set<ConnectionDriver>();
   const scheme = options.tls ? "coaps+tcp" : "coap+tcp";
+  let isClosed = false;
   const accept = (socket: Socket): void => {
+    // A handshake that was under way at the end.
+    if (isClosed) {
+      socket.destroy();
+      return;
+    }
     const driver = drive(socket, scheme, options);
     connections.add(driver);
     void driver.closed.then(() => connections.delete(driver));
@@ -86,12 +92,21 @@ export async function listenTcp(options: TcpListenOptions = {}): Promise<Listene
     connections,
     now: clockNow,
     close: async () => {
+      isClosed = true;
       const closed = server.listening ? once(server, "close") : undefined;
       server.close();
       await Promise.all([...connections].map((connection) => connection.close()));
       await closed;
     },
   };
+}
+
+/**
+ * Speaks CoAP on a connection that somebody else has accepted, TCP or TLS: for servers that look at connections before
+ * they let them in.
+ */
+export function acceptStream(socket: Socket, options: ConnectionOptions = {}): ConnectionTransport {
+  return drive(socket, "encrypted" in socket ? "coaps+tcp" : "coap+tcp", options);
 }
 
 /** Loaded where TLS is spoken: it takes four megabytes. */
@@ -120,6 +135,8 @@ function drive(socket: Socket, scheme: string, options: ConnectionOptions): Conn
   // The close event follows and tells the endpoint.
   socket.on("error", () => socket.destroy());
   socket.on("close", () => driver.handleClosed());
+  // Over TLS the peer may be gone by the time that the handshake is told of: then nothing more is heard of it.
+  if (socket.destroyed) driver.handleClosed();
   return driver;
 }
 

@@ -21,8 +21,10 @@ export interface WebSocketDoor {
   /**
    * For the server's `upgrade` event, when the path is {@link webSocketPath}. A client that does not offer the
    * subprotocol `coap` is refused.
+   *
+   * @param context see `ConnectionOptions`.
    */
-  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, context?: unknown): void;
   /** Closes all connections; idempotent. */
   close(): Promise<void>;
 }
@@ -41,6 +43,7 @@ const MAX_FRAME_BYTES = 2 ** 20;
 /** A door for the HTTP server of a hub. */
 export function openWebSocketDoor(options: WebSocketAcceptOptions = {}): WebSocketDoor {
   const connections = new Set<ConnectionDriver>();
+  let isClosed = false;
   const server = new (loadWebSocketServer())({
     noServer: true,
     clientTracking: false,
@@ -48,23 +51,28 @@ export function openWebSocketDoor(options: WebSocketAcceptOptions = {}): WebSock
     perMessageDeflate: false,
     handleProtocols: (protocols) => (protocols.has(webSocketSubprotocol) ? webSocketSubprotocol : false),
   });
-  const accept = (socket: WebSocket, request: IncomingMessage): void => {
+  const accept = (socket: WebSocket, request: IncomingMessage, context: unknown): void => {
     const remote = { address: request.socket.remoteAddress ?? "", port: request.socket.remotePort ?? 0 };
-    const driver = driveWebSocket(socket, options.isSecure ? "coaps+ws" : "coap+ws", remote, options);
+    const driver = driveWebSocket(socket, options.isSecure ? "coaps+ws" : "coap+ws", remote, { ...options, context });
     connections.add(driver);
     void driver.closed.then(() => connections.delete(driver));
   };
   return {
     connections,
-    handleUpgrade(request, socket, head) {
+    handleUpgrade(request, socket, head, context) {
+      if (isClosed) {
+        socket.destroy();
+        return;
+      }
       const offered = request.headers["sec-websocket-protocol"]?.split(",").map((name) => name.trim()) ?? [];
       if (!offered.includes(webSocketSubprotocol)) {
         socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
         return;
       }
-      server.handleUpgrade(request, socket, head, accept);
+      server.handleUpgrade(request, socket, head, (webSocket) => accept(webSocket, request, context));
     },
     close: async () => {
+      isClosed = true;
       await Promise.all([...connections].map((connection) => connection.close()));
     },
   };

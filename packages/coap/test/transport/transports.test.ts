@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { connect as connectTcpSocket } from "node:net";
 import { once } from "node:events";
+import { connect as connectTlsSocket } from "node:tls";
 import { WebSocket } from "ws";
 import { Code, Option, Options } from "../../src/codec/index.js";
 import {
@@ -337,6 +338,17 @@ describe("connections", () => {
       const [error] = await once(socket, "error");
       expect(String(error)).toMatch(/40[04]/);
     }
+  });
+
+  test("a handshake that is under way when the server closes is cut off", async () => {
+    const server = await listenTcp({ handler: new Workbench(), tls: certificates });
+    const { port } = server.address;
+    const socket = connectTlsSocket({ port, host: "127.0.0.1", ca: certificates.cert, servername: "localhost" });
+    // The client has finished; the server has yet to hear of it.
+    await once(socket, "secureConnect");
+    const closed = once(socket.resume(), "close");
+    await server.close();
+    await closed;
   });
 
   test("a text frame ends the connection", async () => {

@@ -10,6 +10,7 @@ export function hubOptionsOf(config: Config): Omit<HubOptions, "store" | "log"> 
   const { data: _data, durability: _durability, log: _log, ...all } = camelCased(config);
   const { listeners, coap: limits, http: httpLimits, ...options } = all;
   const coap = listeners.find((listener) => listener.type === "coap");
+  const isCoapSpoken = listeners.some(({ type }) => type === "coap" || type === "coaps");
   return {
     history: undefined,
     pan: undefined,
@@ -17,6 +18,6 @@ export function hubOptionsOf(config: Config): Omit<HubOptions, "store" | "log"> 
     ...options,
     listeners: listeners.filter((listener) => listener.type !== "coap"),
     httpLimits,
-    coap: coap && { ...coap, limits },
+    coap: isCoapSpoken ? { ...coap, limits } : undefined,
   };
 }

@@ -13,7 +13,7 @@ export interface ListenOptions {
   readonly host?: string | undefined;
   /** 0 picks a free one. */
   readonly port: number;
-  /** Its name in logs. Default: `mqtt`, `mqtts`, `http` or `https`, and a number from the second of a kind on. */
+  /** Its name in logs. Default: `mqtt`, `mqtts`, `http`, `https` or `coaps`, and a number from the second of a kind on. */
   readonly name?: string | undefined;
   readonly tls?: TlsOptions | undefined;
   /** For a listener behind a proxy that tells who its clients are. Default: clients come by themselves. */
@@ -31,4 +31,6 @@ export interface HttpListenOptions extends ListenOptions {
 /** One of any number of listeners. */
 export type ListenerOptions =
   | ({ readonly type: "mqtt" } & ListenOptions)
+  /** CoAP over TLS (RFC 8323); over UDP and TCP it is `coap` of the hub. */
+  | ({ readonly type: "coaps"; readonly tls: TlsOptions } & ListenOptions)
   | ({ readonly type: "http" } & HttpListenOptions);

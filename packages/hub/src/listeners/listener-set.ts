@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import type { Transport } from "@isthmus/mqtt";
 import { NodeStreamTransport } from "@isthmus/mqtt/transport-node";
@@ -10,6 +11,8 @@ import { openStreamListener, type StreamListener } from "./stream-listener.js";
 import { loadTlsContext } from "./tls-context.js";
 
 const LOOPBACK = "127.0.0.1";
+/** RFC 8323 8.2. */
+const COAP_ALPN = "coap";
 
 /** A listener that is open. */
 export interface OpenListener {
@@ -25,6 +28,8 @@ export interface ListenerSetOwner extends Pick<
 > {
   /** An MQTT connection has come in, over TCP, TLS or WebSocket. */
   handleConnection(transport: Transport, listener: string, peer: Peer, limits: ListenerLimits | undefined): void;
+  /** A connection for CoAP has come in, over TLS. */
+  handleCoapConnection(socket: Socket, listener: string): void;
   /** A connection came to nothing. `label` is a word for metrics. */
   handleRefusal(address: string, listener: string, label: string, reason: string): void;
 }
@@ -129,13 +134,17 @@ export class ListenerSet {
     const { name, host, port, tls, type, proxyProtocol, limits } = listener;
     const handleRefusal = (address: string, label: string, reason: string): void =>
       owner.handleRefusal(address, name, label, reason);
-    const options = { host, port, tls, proxyProtocol, limits, scheme: type, isServing, handleRefusal };
+    const options = { host, port, tls, proxyProtocol, limits, scheme: schemeOf(listener), isServing, handleRefusal };
     switch (type) {
       case "mqtt":
         return openStreamListener(options, (socket) => {
           const peer = peerOf(socket);
           owner.handleConnection(new NodeStreamTransport(socket, peer.address), name, peer, limits);
         });
+      case "coaps":
+        return openStreamListener({ ...options, alpnProtocols: [COAP_ALPN] }, (socket) =>
+          owner.handleCoapConnection(socket, name),
+        );
       case "http": {
         const { maximumMessageSize, mounts } = owner;
         const describe = (): string => owner.describe();
@@ -159,10 +168,20 @@ function named(listeners: readonly ListenerOptions[], open: readonly Entry[]): N
   );
   for (const name of known) taken.add(name);
   return withHosts.map((listener, index) => {
-    const name = known[index] ?? freeName(`${listener.type}${listener.tls === undefined ? "" : "s"}`, taken);
+    const name = known[index] ?? freeName(kindOf(listener), taken);
     taken.add(name);
     return { ...listener, name };
   });
+}
+
+/** `mqtt`, `mqtts`, `http`, `https`, `coaps`. */
+function kindOf({ type, tls }: ListenerOptions): string {
+  return type === "coaps" || tls === undefined ? type : `${type}s`;
+}
+
+/** RFC 8323 8.2 for CoAP over TLS. */
+function schemeOf(listener: ListenerOptions): string {
+  return listener.type === "coaps" ? "coaps+tcp" : kindOf(listener);
 }
 
 function freeName(kind: string, taken: ReadonlySet<string | undefined>): string {
@@ -188,6 +207,7 @@ function isSameProtocol(a: Addressed, b: Addressed): boolean {
 
 /** What is open, with what can change while it is. */
 function withChanges(open: Named, { tls, access }: Named): Named {
+  if (open.type === "coaps") return { ...open, access, tls: tls ?? open.tls };
   return { ...open, access, tls: open.tls && tls };
 }
 

@@ -9,9 +9,11 @@ import { loadTlsContext } from "./tls-context.js";
 import type { TlsOptions } from "./tls-options.js";
 
 export interface StreamListenerOptions extends Address {
-  /** What it stands for in the URL: `mqtt`, `http`; with TLS an `s` is put behind it. */
+  /** What it stands for in the URL: `mqtt`, `https`. */
   readonly scheme: string;
   readonly tls?: TlsOptions | undefined;
+  /** The application protocols that TLS agrees on (RFC 7301), for clients that name theirs. Default: none is named. */
+  readonly alpnProtocols?: readonly string[] | undefined;
   readonly proxyProtocol?: ProxyProtocolOptions | undefined;
   readonly limits?: ConnectionLimits | undefined;
   /** Until it says so, connections are closed at once: rules for them are not in force yet. */
@@ -64,7 +66,7 @@ export async function openStreamListener(
   });
   const bound = await listen(server, options);
   return {
-    url: `${scheme}${tls === undefined ? "" : "s"}://${bound}`,
+    url: `${scheme}://${bound}`,
     close: () => closeServer(server),
     reload: async (tls) => {
       const context = tls === undefined ? undefined : await loadTlsContext(tls);
@@ -104,7 +106,7 @@ interface TlsAcceptor {
 }
 
 async function createTlsAcceptor(
-  { handleRefusal }: StreamListenerOptions,
+  { alpnProtocols, handleRefusal }: StreamListenerOptions,
   tls: TlsOptions,
   handleSocket: (socket: Socket) => void,
 ): Promise<TlsAcceptor> {
@@ -114,7 +116,8 @@ async function createTlsAcceptor(
     setProxiedAddress(socket, addressByEndpoint.get(peerOf(socket).address));
     return peerOf(socket).address;
   };
-  const server = process.getBuiltinModule("node:tls").createServer(await loadTlsContext(tls), (socket) => {
+  const context = { ...(await loadTlsContext(tls)), ...(alpnProtocols && { ALPNProtocols: [...alpnProtocols] }) };
+  const server = process.getBuiltinModule("node:tls").createServer(context, (socket) => {
     const address = findAddress(socket);
     const problem = checkCertificate(socket);
     if (problem === undefined) {

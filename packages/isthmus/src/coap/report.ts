@@ -1,5 +1,6 @@
 import { type CoapResponse, RequestError, type RequestFailureReason, UnsupportedSchemeError } from "@isthmus/coap";
 import type { Terminal } from "../command.js";
+import { tlsHint } from "../tls-failure.js";
 
 /** What the commands that talk CoAP end with. */
 export const EXIT = { success: 0, usage: 1, noResponse: 3, clientError: 4, serverError: 5 } as const;
@@ -58,14 +59,16 @@ function hintFor(error: RequestError | UnsupportedSchemeError | SystemError): st
     // What the system said tells more than that there was no way.
     return (isSystemError(cause) ? hintByCode[cause.code] : undefined) ?? hintByReason[error.reason];
   }
-  return hintByCode[error.code];
+  return hintByCode[error.code] ?? tlsHint(error.code, TLS_FLAGS);
 }
 
-/** What sockets and the resolver throw, whose codes are as ECONNREFUSED. */
+const TLS_FLAGS = { authority: "-C FILE", certificate: "-c FILE and -j FILE", insecure: "-n" };
+
+/** What sockets, TLS and the resolver throw, whose codes are as ECONNREFUSED and CERT_HAS_EXPIRED. */
 interface SystemError extends Error {
   readonly code: string;
 }
 
 function isSystemError(error: unknown): error is SystemError {
-  return error instanceof Error && "code" in error && /^E[A-Z]/.test(String(error.code));
+  return error instanceof Error && "code" in error && /^[A-Z][A-Z0-9_]+$/.test(String(error.code));
 }

@@ -100,7 +100,7 @@ function withFlags({ hub, data, log, notices }: Settings, flags: ServeFlags): Se
 /** The first listener of a kind gets the port; there is one then, if there was none. `off` closes all of the kind. */
 function withPort(
   listeners: readonly ListenerOptions[],
-  type: ListenerOptions["type"],
+  type: "mqtt" | "http",
   port: DoorPort | undefined,
   host: string | undefined,
 ): readonly ListenerOptions[] {
@@ -116,7 +116,7 @@ function withCoapPort(
   host: string | undefined,
   port: DoorPort | undefined,
 ): HubOptions["coap"] {
-  if (port === "off") return undefined;
+  if (port === "off") return coap && { ...coap, port: undefined };
   const known = coap || (port === undefined ? undefined : { port });
   return known && { ...known, port: port ?? known.port, ...(host === undefined ? {} : { host }) };
 }

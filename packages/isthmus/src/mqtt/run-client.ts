@@ -2,6 +2,7 @@ import { encodeUtf8 } from "@isthmus/bytes";
 import { type Client, connect, ConnectionRefusedError, type ProtocolVersion, RefusedError } from "@isthmus/mqtt";
 import type { Terminal } from "../command.js";
 import { Output } from "../output.js";
+import { tlsHint } from "../tls-failure.js";
 import type { ConnectionPlan } from "./connection-flags.js";
 import { debugTrace } from "./debug-trace.js";
 import { reasonText, returnCodeText } from "./reason-text.js";
@@ -92,11 +93,16 @@ function explain(error: unknown, { url, protocolVersion }: RunPlan, report: (lin
       report("Unable to connect (Lookup error.).");
       report(`  the name ${url.hostname} has no address: see -h`);
       break;
-    default:
+    default: {
       report(`Error: ${message}`);
+      const hint = code === undefined ? undefined : tlsHint(code, TLS_FLAGS);
+      if (hint !== undefined) report(`  ${hint}`);
+    }
   }
   return EXIT_ERROR;
 }
+
+const TLS_FLAGS = { authority: "--cafile FILE", certificate: "--cert FILE and --key FILE", insecure: "--insecure" };
 
 function refusalText({ reasonCode, properties }: ConnectionRefusedError, version: ProtocolVersion): string {
   const text = version === 5 ? reasonText(reasonCode) : returnCodeText(reasonCode);

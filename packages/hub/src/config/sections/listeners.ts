@@ -2,22 +2,20 @@ import { z } from "zod";
 import { listenerAccess } from "./access.js";
 import { countOrUnlimited, filePath, port, secret, sizeBytes } from "./values.js";
 
-const tls = z
-  .strictObject({
-    cert_file: filePath().describe("certificate of the server in PEM, and behind it those that lead to an authority"),
-    key_file: filePath().describe("its key"),
-    key_passphrase: secret().optional().describe("opens an encrypted key"),
-    ca_file: filePath().optional().describe("authorities whose client certificates are accepted"),
-    client_certificate: z
-      .enum(["none", "optional", "required"])
-      .optional()
-      .describe("whether a client has to show a certificate; default: `required` with `ca_file`, else `none`"),
-    crl_file: filePath().optional().describe("client certificates that are revoked"),
-    min_version: z.enum(["1.2", "1.3"]).default("1.2").describe("oldest version of TLS that is spoken"),
-    ciphers: z.string().min(1).optional().describe("cipher suites in OpenSSL's notation"),
-  })
-  .optional()
-  .describe("TLS; files are read again on reload");
+const tlsSettings = z.strictObject({
+  cert_file: filePath().describe("certificate of the server in PEM, and behind it those that lead to an authority"),
+  key_file: filePath().describe("its key"),
+  key_passphrase: secret().optional().describe("opens an encrypted key"),
+  ca_file: filePath().optional().describe("authorities whose client certificates are accepted"),
+  client_certificate: z
+    .enum(["none", "optional", "required"])
+    .optional()
+    .describe("whether a client has to show a certificate; default: `required` with `ca_file`, else `none`"),
+  crl_file: filePath().optional().describe("client certificates that are revoked"),
+  min_version: z.enum(["1.2", "1.3"]).default("1.2").describe("oldest version of TLS that is spoken"),
+  ciphers: z.string().min(1).optional().describe("cipher suites in OpenSSL's notation"),
+});
+const TLS = "TLS; files are read again on reload";
 
 const proxyProtocol = z.strictObject({
   from: z
@@ -26,10 +24,13 @@ const proxyProtocol = z.strictObject({
     .describe("addresses of the proxies, or networks like 10.0.0.0/8; nobody else may connect"),
 });
 
-const limits = z.strictObject({
+const connectionLimits = z.strictObject({
   max_connections: countOrUnlimited().describe("connections at the same time"),
   max_connections_per_address: countOrUnlimited().describe("the same from one address"),
   max_connection_rate: countOrUnlimited().describe("new connections a second from one address"),
+});
+
+const limits = connectionLimits.extend({
   max_packet_rate: countOrUnlimited().describe("MQTT packets of a client a second, and as many at once"),
   max_byte_rate: sizeBytes()
     .optional()
@@ -46,8 +47,10 @@ const common = {
     .string()
     .min(1)
     .optional()
-    .describe("name in logs; default: `mqtt`, `mqtts`, `http`, `https`, with a number from the second of a kind on"),
-  tls,
+    .describe(
+      "name in logs; default: `mqtt`, `mqtts`, `http`, `https`, `coaps`, with a number from the second of a kind on",
+    ),
+  tls: tlsSettings.optional().describe(TLS),
   proxy_protocol: proxyProtocol
     .optional()
     .describe("for a listener behind a proxy that tells who its clients are (PROXY protocol)"),
@@ -78,9 +81,17 @@ const coapListener = z.strictObject({
   access: common.access,
 });
 
+const coapsListener = z.strictObject({
+  type: z.literal("coaps").describe("CoAP over TLS (`coaps+tcp://`), as many as you like"),
+  port: port().default(5684).describe("0 picks a free one"),
+  ...common,
+  tls: tlsSettings.describe(TLS),
+  limits: connectionLimits.optional().describe("bounds of this listener"),
+});
+
 /** `listeners`: the doors, each with its address. */
 export const listenersSection = z
-  .array(z.discriminatedUnion("type", [mqttListener, httpListener, coapListener]))
+  .array(z.discriminatedUnion("type", [mqttListener, httpListener, coapListener, coapsListener]))
   .superRefine((listeners, context) => {
     const second = listeners.findLastIndex(({ type }) => type === "coap");
     if (second !== listeners.findIndex(({ type }) => type === "coap")) {

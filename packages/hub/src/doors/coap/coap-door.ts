@@ -1,4 +1,5 @@
 import { lookup } from "node:dns/promises";
+import type { Socket } from "node:net";
 import {
   type CoapServer,
   createServer,
@@ -12,6 +13,7 @@ import {
   type ServerRequest,
 } from "@isthmus/coap";
 import {
+  acceptStream,
   bindUdp,
   clockNow,
   listenTcp,
@@ -26,6 +28,7 @@ import { Publisher } from "../../publisher.js";
 import { asRequestRefusal } from "../requests/request-refusal.js";
 import { TopicSpace } from "../requests/topic-space.js";
 import { identifyPeer } from "./coap-caller.js";
+import type { CoapEntrance } from "./coap-entrance.js";
 import type { CoapDoorOptions } from "./coap-options.js";
 import { toCoapError } from "./coap-refusal.js";
 import { formatOf } from "./message-representation.js";
@@ -71,6 +74,9 @@ export class CoapDoor {
   readonly #topicHandler: TopicHandler;
   readonly #pubsub: PubsubCollection;
   readonly #transports: Closable[] = [];
+  /** The connections of other listeners. */
+  readonly #accepted = new Set<Closable>();
+  #isClosed = false;
   #webSocketDoor: WebSocketDoor | undefined;
   #url: string | undefined;
   #udp: UdpTransport | undefined;
@@ -132,10 +138,22 @@ export class CoapDoor {
     return this.#webSocketDoor;
   }
 
+  /** Speaks CoAP on a connection that was let in. */
+  accept(socket: Socket, entrance: CoapEntrance): void {
+    if (this.#isClosed) {
+      socket.destroy();
+      return;
+    }
+    const connection = acceptStream(socket, { ...this.#connectionOptions(), context: entrance });
+    this.#accepted.add(connection);
+    void connection.closed.then(() => this.#accepted.delete(connection));
+  }
+
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#topicHandler.close();
     this.#pubsub.close();
-    await Promise.all(this.#transports.map((transport) => transport.close()));
+    await Promise.all([...this.#transports, ...this.#accepted].map((transport) => transport.close()));
     await this.#webSocketDoor?.close();
   }
 

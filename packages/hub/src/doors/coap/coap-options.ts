@@ -45,6 +45,8 @@ export const COAP_DEFAULTS: CoapDoorOptions = {
 };
 
 /** Where CoAP is spoken, over UDP and TCP at the same port, and on what terms. */
-export interface CoapListenOptions extends Pick<ListenOptions, "host" | "port" | "access"> {
+export interface CoapListenOptions extends Pick<ListenOptions, "host" | "access"> {
+  /** 0 picks a free one. Undefined: neither, CoAP comes in by listeners of type `coaps` alone, and by WebSocket. */
+  readonly port?: number | undefined;
   readonly limits?: Partial<CoapDoorOptions> | undefined;
 }

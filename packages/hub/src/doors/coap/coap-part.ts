@@ -1,13 +1,14 @@
+import type { Socket } from "node:net";
 import type { ListenerAccess } from "../../access/access-options.js";
 import type { HubContext } from "../../hub-context.js";
 import type { HttpMount } from "../../listeners/http-mount.js";
 import { isLoopback } from "../../listeners/listener.js";
+import { peerOf } from "../../listeners/peer.js";
+import { COAP_LISTENER, CoapEntrance } from "./coap-entrance.js";
 import type { CoapDoor, CoapDoorInit } from "./coap-door.js";
 import { COAP_DEFAULTS, type CoapListenOptions } from "./coap-options.js";
 
 const LOOPBACK = "127.0.0.1";
-/** The name of CoAP's listener, over UDP, TCP and WebSocket, in logs and settings of access. */
-export const COAP_LISTENER = "coap";
 
 /**
  * The CoAP door as the hub has it: a few lines, until it is opened. CoAP takes eight megabytes, and a hub whose door is
@@ -25,9 +26,10 @@ export class CoapPart {
     this.#maxTopicLevels = maxTopicLevels;
   }
 
-  /** What access has to know of it. */
-  get access(): ListenerAccess {
-    const { host = LOOPBACK, access } = this.#options;
+  /** What access has to know of its own listener; undefined when it has none. */
+  get access(): ListenerAccess | undefined {
+    const { host = LOOPBACK, port, access } = this.#options;
+    if (port === undefined) return undefined;
     return { name: COAP_LISTENER, isLocal: isLoopback(host), access };
   }
 
@@ -47,7 +49,8 @@ export class CoapPart {
       loadUpgrade: async () => {
         const door = this.#door;
         if (door === undefined) throw new Error("the CoAP door is not open yet");
-        return (request, socket, head) => door.webSocketDoor.handleUpgrade(request, socket, head);
+        return (request, socket, head, { name }) =>
+          door.webSocketDoor.handleUpgrade(request, socket, head, new CoapEntrance(name, peerOf(request.socket)));
       },
     };
   }
@@ -66,7 +69,14 @@ export class CoapPart {
       maxTopicLevels: this.#maxTopicLevels,
       proxyInFrontOf,
     });
-    await this.#door.open({ host, port });
+    if (port !== undefined) await this.#door.open({ host, port });
+  }
+
+  /** A connection came in by `listener`, over TLS. */
+  accept(socket: Socket, listener: string): void {
+    const door = this.#door;
+    if (door === undefined) socket.destroy();
+    else door.accept(socket, new CoapEntrance(listener, peerOf(socket)));
   }
 
   async close(): Promise<void> {
