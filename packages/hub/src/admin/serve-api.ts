@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { HubContext } from "../hub-context.js";
+import { readHttpBody } from "../listeners/http-body.js";
 import type { HttpEntrance, HttpHandler } from "../listeners/http-mount.js";
 import { allowReading, checkPage, identifyAdministrator } from "./guard.js";
 import { findErrors, parseText } from "./json-schema.js";
@@ -130,16 +131,11 @@ async function readBody(request: IncomingMessage, { maximumBodySize }: ServeOpti
   if (!/^application\/json\s*(;|$)/i.test(contentType)) {
     throw new Problem(415, `${contentType || "a body without content type"} is not application/json`);
   }
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maximumBodySize) {
-      throw new Problem(413, `the body exceeds ${maximumBodySize} bytes`, { headers: { connection: "close" } });
-    }
-    chunks.push(chunk);
+  const body = await readHttpBody(request, maximumBodySize);
+  if (body === undefined) {
+    throw new Problem(413, `the body exceeds ${maximumBodySize} bytes`, { headers: { connection: "close" } });
   }
-  return Buffer.concat(chunks).toString();
+  return new TextDecoder().decode(body);
 }
 
 /** @throws Problem 400 */

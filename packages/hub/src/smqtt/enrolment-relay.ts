@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isEnrolTopic, ticketOf } from "@isthmus/smqtt";
+import { readHttpBody } from "../listeners/http-body.js";
 import type { ExchangeClient } from "./exchange-client.js";
 import { SMQTT_DEFAULTS, type SmqttEnrolmentOptions } from "./smqtt-options.js";
 
@@ -31,7 +32,7 @@ export class EnrolmentRelay {
       return refuse(response, 503, "too many devices enrol", { "retry-after": "5" });
     this.#waiting++;
     try {
-      const body = await readBody(request);
+      const body = await readHttpBody(request, MAX_REQUEST_BYTES);
       if (body === undefined) return refuse(response, 413, `a request has at most ${MAX_REQUEST_BYTES} bytes`);
       await this.#carry(topic, body, response);
     } catch {
@@ -60,20 +61,6 @@ export class EnrolmentRelay {
       await answers.close();
     }
   }
-}
-
-/** The body; undefined when it is too long. */
-async function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request) {
-    // Without an encoding a request gives Buffers.
-    const bytes = chunk as Buffer;
-    length += bytes.length;
-    if (length > MAX_REQUEST_BYTES) return undefined;
-    chunks.push(bytes);
-  }
-  return new Uint8Array(Buffer.concat(chunks));
 }
 
 function refuse(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
