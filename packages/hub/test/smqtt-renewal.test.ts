@@ -45,6 +45,16 @@ test("keys are renewed when a third of their time is left, not before, and the f
   expect(keeper.membership.certificate.validity.until).toBeGreaterThanOrEqual(until);
 });
 
+test("a renewal and news of the authority at the same time are both written", async () => {
+  const hub = await createHub({ mqtt: { port: 0 }, smqtt: { authority: house.authorityKeys, workers } });
+  closers.push(() => hub.close());
+  const { keeper, lines } = await keep(hub, "busy");
+  const due = keeper.membership.certificate.validity.until - DAY;
+  // Each saves; the authority's answers come a second time as what it keeps for the device.
+  await Promise.all(Array.from({ length: 24 }, () => keeper.renewIfDue(due)));
+  expect(lines).toEqual(Array(24).fill("hub's keys renewed"));
+});
+
 test("a file that cannot be written costs nothing but a line in the log", async () => {
   const hub = await createHub({ mqtt: { port: 0 }, smqtt: { authority: house.authorityKeys, workers } });
   closers.push(() => hub.close());

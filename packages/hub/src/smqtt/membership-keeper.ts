@@ -30,6 +30,8 @@ export class MembershipKeeper {
   #following: PlainSubscription | undefined;
   #timer: NodeJS.Timeout | undefined;
   #work: Promise<void> = Promise.resolve();
+  /** The last of the writes that are under way; it never fails. */
+  #saved: Promise<void> = Promise.resolve();
 
   private constructor(membership: Membership, file: string, key: PassphraseKey, client: PlainClient, log: Logger) {
     this.membership = membership;
@@ -53,6 +55,7 @@ export class MembershipKeeper {
     clearInterval(this.#timer);
     await this.#following?.close();
     await this.#work;
+    await this.#saved;
   }
 
   async #follow(): Promise<void> {
@@ -91,7 +94,12 @@ export class MembershipKeeper {
     }
   }
 
-  async #save(): Promise<void> {
-    await replacePrivately(this.#file, exportDevice(this.membership.file, this.#key, secureRandomBytes));
+  /** One after the other: news may come while the answer to a renewal, or its retained copy, is being written. */
+  #save(): Promise<void> {
+    const saved = this.#saved.then(() =>
+      replacePrivately(this.#file, exportDevice(this.membership.file, this.#key, secureRandomBytes)),
+    );
+    this.#saved = saved.catch(() => undefined);
+    return saved;
   }
 }

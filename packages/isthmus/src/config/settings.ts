@@ -116,7 +116,8 @@ function withCoapPort(
   host: string | undefined,
   port: DoorPort | undefined,
 ): HubOptions["coap"] {
-  if (port === "off") return coap && { ...coap, port: undefined };
+  // Limits are for listeners over TLS, too.
+  if (port === "off") return coap && coap.limits && { limits: coap.limits };
   const known = coap || (port === undefined ? undefined : { port });
   return known && { ...known, port: port ?? known.port, ...(host === undefined ? {} : { host }) };
 }
