@@ -1,7 +1,7 @@
 export type { ConnectionTransport, Listener, Transport } from "./transport/transport.js";
 export { type CarriedDatagrams, carryDatagrams } from "./transport/carried-datagrams.js";
 export { clockNow } from "./transport/clock.js";
-export type { ConnectionOptions } from "./transport/connection-driver.js";
+export type { AcceptedConnection, ConnectionOptions } from "./transport/connection-driver.js";
 export { createConnector, type NodeConnectorOptions } from "./client/connector-node.js";
 export { type HcListenerOptions, hcRequestListener } from "./transport/hc-listener-node.js";
 export { StrongRandom } from "./transport/strong-random.js";

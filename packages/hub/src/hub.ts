@@ -258,7 +258,7 @@ export class Hub {
   static async check(options: HubOptions): Promise<string> {
     const hub = new Hub(options);
     try {
-      const plan = hub.#listeners.plan(listenersOf(options));
+      const plan = hub.#planOf(options);
       const useAccess = await hub.#access.load(accessOf(options), hub.#accessOf(plan));
       await hub.#listeners.check(plan);
       useAccess();
@@ -269,7 +269,7 @@ export class Hub {
   }
 
   async #takeOver(options: HubOptions): Promise<readonly string[]> {
-    const plan = this.#listeners.plan(this.#servable(listenersOf(options)));
+    const plan = this.#planOf(options);
     const useAccess = await this.#access.load(accessOf(options), this.#accessOf(plan));
     const useListeners = await this.#listeners.prepare(plan);
     useAccess();
@@ -284,8 +284,8 @@ export class Hub {
   }
 
   /** A hub that started without CoAP has no door for it behind a listener. */
-  #servable(listeners: readonly ListenerOptions[]): readonly ListenerOptions[] {
-    return this.#coapPart === undefined ? listeners.filter(({ type }) => type !== "coaps") : listeners;
+  #planOf(options: HubOptions): ListenerPlan {
+    return this.#listeners.plan(listenersOf(options), (type) => type !== "coaps" || this.#coapPart !== undefined);
   }
 
   /** Opens the doors; {@link createHub} has done so. */

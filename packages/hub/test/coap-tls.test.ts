@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { connect as connectTcp } from "node:net";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { promisify } from "node:util";
 import { CoapClient, type CoapResponse, createClient, type RequestOptions } from "@isthmus/coap";
@@ -125,11 +126,51 @@ describe("a listener for CoAP over TLS", () => {
     await ended;
   });
 
-  test("waits for the next start where the hub had no CoAP", async () => {
-    hub = await createHub({ mqtt: { port: 0 } });
+  test("waits for the next start where the hub had no CoAP, and takes no other listener's place", async () => {
+    hub = await createHub({ listeners: [{ type: "mqtt", port: 0 }] });
+    const before = hub.listeners;
     const listeners = [{ type: "coaps", port: 0, tls: server }] as const;
     expect(await hub.reload({ listeners })).toEqual(["coap"]);
-    expect(hub.listeners.map(({ type }) => type)).toEqual(["mqtt"]);
+    expect(hub.listeners).toEqual(before);
+  });
+
+  test("takes no more connections than it may", async () => {
+    await start({}, { coap: { limits: { maxConnections: 1 } } });
+    expect((await ask("/t/a", { method: "PUT", body: "1" })).status).toBe("2.01");
+    await expect(ask("/t/a")).rejects.toThrow();
+    await clients.shift()?.close();
+    await expect
+      .poll(() =>
+        ask("/t/a").then(
+          (response) => response.text(),
+          () => undefined,
+        ),
+      )
+      .toBe("1");
+  });
+
+  test("cuts off whoever has not finished the handshake when the hub closes", { timeout: 5_000 }, async () => {
+    await start();
+    const socket = connectTcp(Number(new URL(url().replace("coaps+tcp", "https")).port), "127.0.0.1");
+    await once(socket, "connect");
+    // The hub has heard of it once another one is served.
+    await ask("/t/a");
+    const closed = once(socket.resume(), "close");
+    await hub.close();
+    await closed;
+  });
+
+  test("lets those who came in by it go on when it is gone, by the same settings", async () => {
+    const access = { allowAnonymous: false } as const;
+    hub = await createHub({
+      mqtt: { port: 0 },
+      coap: { port: 0 },
+      listeners: [{ type: "coaps", port: 0, tls: server, access }],
+    });
+    expect((await ask("/t/a", { method: "PUT", body: "1" })).status).toBe("4.01");
+    const topic = `${url()}/t/a`;
+    await hub.reload({ listeners: [] });
+    expect((await clients[0]?.request(topic, { method: "PUT", body: "1" }))?.status).toBe("4.01");
   });
 });
 

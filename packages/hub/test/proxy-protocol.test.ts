@@ -6,6 +6,8 @@ import { encodePacket } from "@isthmus/mqtt/codec";
 import { NodeStreamTransport } from "@isthmus/mqtt/transport-node";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
+import { Code, Option, Options } from "@isthmus/coap";
+import { acceptStream } from "@isthmus/coap/transport-node";
 import { pino } from "pino";
 import { afterEach, describe, expect, test } from "vitest";
 import { AccessError, createHub, type Hub, type ListenOptions } from "../src/index.js";
@@ -84,6 +86,52 @@ describe("a PROXY header", () => {
 
 test.each(["nowhere", "10.0.0.0/33", "::1/129", "10.0.0.0/x", ""])("%j is no proxy", (text) => {
   expect(() => new ProxyGate({ from: [text] })).toThrow(RangeError);
+});
+
+test("over CoAP the client's address is known to all that ask for it, the directory among them", async () => {
+  const authority = new TestAuthority();
+  const hub = await createHub({
+    coap: { limits: {} },
+    listeners: [
+      { type: "coaps", port: 0, tls: authority.issue("localhost"), proxyProtocol: { from: ["127.0.0.0/8"] } },
+    ],
+    allowAnonymous: true,
+  });
+  /** Registers an endpoint for the client at `address`; returns the code of the response. */
+  const register = async (address: string, target: string): Promise<number> => {
+    const socket = connect(
+      Number(new URL(hub.listeners[0]?.url.replace("coaps+tcp", "https") ?? "").port),
+      "127.0.0.1",
+    );
+    socket.write(`PROXY TCP4 ${address} 127.0.0.1 4711 5684\r\n`);
+    const tls = connectTls({ socket, ca: readFileSync(authority.caFile), servername: "localhost" });
+    await once(tls, "secureConnect");
+    const connection = acceptStream(tls);
+    const options = Options.of(
+      [Option.URI_PATH, "rd"],
+      [Option.CONTENT_FORMAT, 40],
+      ...target.split("&").map((argument) => [Option.URI_QUERY, argument] as const),
+    );
+    const answered = Promise.withResolvers<number>();
+    const request = { code: Code.POST, options, payload: encodeUtf8("</x>") };
+    connection.endpoint.request(connection.now(), connection.remote, request, {
+      handleResponse: (_now, response) => answered.resolve(response.code),
+      handleEnd: (_now, failure) => answered.reject(failure ?? new Error("no response")),
+    });
+    try {
+      return await answered.promise;
+    } finally {
+      await connection.close();
+    }
+  };
+  try {
+    expect(await register("203.0.113.9", "ep=pump&base=coap://203.0.113.9")).toBe(Code.CREATED);
+    expect(await register("203.0.113.10", "ep=pump&base=coap://203.0.113.10")).toBe(Code.FORBIDDEN);
+    expect(await register("203.0.113.9", "ep=pump&base=coap://203.0.113.9")).toBe(Code.CREATED);
+  } finally {
+    await hub.close();
+    authority.close();
+  }
 });
 
 describe("a listener behind a proxy", () => {

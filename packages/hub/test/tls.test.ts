@@ -192,6 +192,21 @@ describe("client certificates", () => {
     expect((await connack(show(anna)))?.reasonCode).toBe(0);
   });
 
+  test("are asked for as a reload says, of the connections to come", async () => {
+    const tls = { ...server, caFile: authority.caFile } as const;
+    const listener = (clientCertificate: "none" | "optional" | "required") =>
+      ({ listeners: [{ type: "mqtt", port: 0, tls: { ...tls, clientCertificate } }] }) as const;
+    await start({ caFile: authority.caFile, clientCertificate: "none" });
+    const url = hub.listeners[0]?.url;
+    expect((await connack())?.reasonCode).toBe(0);
+    expect(await hub.reload(listener("required"))).toEqual([]);
+    expect(await connack()).toBeUndefined();
+    expect((await connack(show(anna)))?.reasonCode).toBe(0);
+    await hub.reload(listener("optional"));
+    expect((await connack())?.reasonCode).toBe(0);
+    expect(hub.listeners[0]?.url).toBe(url);
+  });
+
   test("may be optional; one that is shown has to be good all the same", async () => {
     await start(
       { caFile: authority.caFile, clientCertificate: "optional" },

@@ -148,6 +148,10 @@ test("the page's client certificate is an identity", async () => {
   port = /mqtts:\/\/0\.0\.0\.0:(\d+)/.exec(await other.printed(/^ready$/m))?.[1] ?? "";
   expect(await published(publish)).toEqual({ exitCode: 0, stderr: "" });
   expect((await published("mosquitto_pub -p 8883 --cafile ca.crt -t house/door -m x")).exitCode).not.toBe(0);
+  const ca = inFolder("ca.crt");
+  const without = await runIsthmus(["pub", "-L", `mqtts://localhost:${port}/x`, "--cafile", ca, "-m", "x"]);
+  expect(without.exitCode).not.toBe(0);
+  expect(without.stderr).toContain("the server may want a certificate: --cert FILE and --key FILE");
   port = passwordPort;
   other.stop();
   await other;

@@ -18,7 +18,7 @@ export interface ConnectionEndpointOptions extends CommonEndpointOptions {
   readonly framing: "stream" | "frame";
   /** The far end, for the upper layer. */
   readonly remote: Address;
-  /** What the application wants to know of the connection when a request comes by it: `peer.context`. Default none. */
+  /** What comes back as `peer.context` with each request. Default none. */
   readonly context?: unknown;
   /** Most bytes of one message, each way. Default 1 MiB. */
   readonly maxMessageBytes?: number;

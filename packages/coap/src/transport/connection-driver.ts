@@ -10,7 +10,15 @@ import type { ConnectionTransport } from "./transport.js";
 import { WakeTimer } from "./wake-timer.js";
 
 /** What the endpoint of a connection can be told. */
-export type ConnectionOptions = Omit<ConnectionEndpointOptions, "random" | "framing" | "remote">;
+export type ConnectionOptions = Omit<ConnectionEndpointOptions, "random" | "framing" | "remote" | "context">;
+
+/** What whoever let a connection in knows of it. */
+export interface AcceptedConnection {
+  /** The far end, where a proxy stands between. Default: what the socket says. */
+  readonly remote?: Address;
+  /** What comes back as `peer.context` with each request. Default none. */
+  readonly context?: unknown;
+}
 
 /** What a {@link ConnectionDriver} needs of a socket, be it TCP, TLS or WebSocket. */
 export interface ConnectionSocket {
@@ -49,6 +57,7 @@ export class ConnectionDriver implements ConnectionTransport {
     framing: ConnectionEndpointOptions["framing"],
     options: ConnectionOptions,
     socket: ConnectionSocket,
+    context?: unknown,
   ) {
     this.scheme = scheme;
     this.remote = remote;
@@ -57,7 +66,8 @@ export class ConnectionDriver implements ConnectionTransport {
     this.opened = this.#opening.promise;
     // Whoever does not wait for it need not hear of its failure.
     this.opened.catch(() => {});
-    this.endpoint = new ConnectionEndpoint({ ...options, framing, remote, random: new StrongRandom() }, this.#output());
+    const given = { ...options, framing, remote, context };
+    this.endpoint = new ConnectionEndpoint({ ...given, random: new StrongRandom() }, this.#output());
     this.endpoint.start(clockNow());
   }
 
@@ -70,12 +80,12 @@ export class ConnectionDriver implements ConnectionTransport {
     this.endpoint.receive(clockNow(), bytes);
   }
 
-  /** The socket is closed. */
-  handleClosed(): void {
+  /** The socket is closed, on account of `error` if there was one. */
+  handleClosed(error?: Error): void {
     clearTimeout(this.#cutOff);
     this.#timer.stop();
     this.endpoint.handleClosed(clockNow());
-    this.#opening.reject(new Error(this.#reason));
+    this.#opening.reject(error ?? new Error(this.#reason));
     this.#closing.resolve(this.#reason);
   }
 

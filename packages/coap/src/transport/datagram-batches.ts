@@ -80,17 +80,17 @@ export class DatagramBatches {
   /** Sends what was gathered; returns how many datagrams it was. */
   flush(): number {
     const count = this.#destinations.length;
-    for (let done = 0; done < count;) {
-      const sent = this.#calls.send(this.#descriptor, this.#outgoing.addressOf(done), count - done);
-      if (sent > 0) {
-        done += sent;
-      } else {
-        this.#sendEntryAlone(done);
-        done++;
+    try {
+      for (let done = 0; done < count;) {
+        const sent = this.#calls.send(this.#descriptor, this.#outgoing.addressOf(done), count - done);
+        if (sent <= 0) this.#sendEntryAlone(done);
+        done += Math.max(1, sent);
       }
+    } finally {
+      // Whatever comes of it, nothing is sent twice.
+      this.#destinations.length = 0;
+      this.#isReported.length = 0;
     }
-    this.#destinations.length = 0;
-    this.#isReported.length = 0;
     return count;
   }
 

@@ -3,7 +3,12 @@ import { connect as connectPlain, createServer, type Server, type Socket } from 
 import type { ConnectionOptions as TlsConnectOptions, TlsOptions } from "node:tls";
 import type { Address } from "../endpoint/endpoint.js";
 import { clockNow } from "./clock.js";
-import { ConnectionDriver, type ConnectionOptions } from "./connection-driver.js";
+import {
+  type AcceptedConnection,
+  ConnectionDriver,
+  type ConnectionOptions,
+  type ConnectionSocket,
+} from "./connection-driver.js";
 import { plainBytes } from "./plain-bytes.js";
 import type { ConnectionTransport, Listener } from "./transport.js";
 
@@ -105,8 +110,12 @@ export async function listenTcp(options: TcpListenOptions = {}): Promise<Listene
  * Speaks CoAP on a connection that somebody else has accepted, TCP or TLS: for servers that look at connections before
  * they let them in.
  */
-export function acceptStream(socket: Socket, options: ConnectionOptions = {}): ConnectionTransport {
-  return drive(socket, "encrypted" in socket ? "coaps+tcp" : "coap+tcp", options);
+export function acceptStream(
+  socket: Socket,
+  options: ConnectionOptions = {},
+  accepted: AcceptedConnection = {},
+): ConnectionTransport {
+  return drive(socket, "encrypted" in socket ? "coaps+tcp" : "coap+tcp", options, accepted);
 }
 
 /** Loaded where TLS is spoken: it takes four megabytes. */
@@ -114,15 +123,21 @@ function tlsModule() {
   return process.getBuiltinModule("node:tls");
 }
 
-function drive(socket: Socket, scheme: string, options: ConnectionOptions): ConnectionDriver {
+function drive(
+  socket: Socket,
+  scheme: string,
+  options: ConnectionOptions,
+  { remote = addressOfPeer(socket), context }: AcceptedConnection = {},
+): ConnectionDriver {
   socket.setNoDelay(true);
-  const remote: Address = { address: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
-  const driver = new ConnectionDriver(scheme, remote, "stream", options, {
+  const needs: ConnectionSocket = {
     send: (bytes) => socket.write(bytes),
     bufferedBytes: () => socket.writableLength,
     close: () => socket.end(),
     destroy: () => socket.destroy(),
-  });
+  };
+  const driver = new ConnectionDriver(scheme, remote, "stream", options, needs, context);
+  let failure: Error | undefined;
   socket.on("data", (chunk: Buffer) => {
     // What the chunk brings about goes out in one write.
     socket.cork();
@@ -133,11 +148,18 @@ function drive(socket: Socket, scheme: string, options: ConnectionOptions): Conn
   socket.on("drain", () => socket.resume());
   socket.on("end", () => socket.end());
   // The close event follows and tells the endpoint.
-  socket.on("error", () => socket.destroy());
-  socket.on("close", () => driver.handleClosed());
+  socket.on("error", (error) => {
+    failure = error;
+    socket.destroy();
+  });
+  socket.on("close", () => driver.handleClosed(failure));
   // Over TLS the peer may be gone by the time that the handshake is told of: then nothing more is heard of it.
   if (socket.destroyed) driver.handleClosed();
   return driver;
+}
+
+function addressOfPeer({ remoteAddress, remotePort }: Socket): Address {
+  return { address: remoteAddress ?? "", port: remotePort ?? 0 };
 }
 
 function addressOf(server: Server): Address {

@@ -39,7 +39,8 @@ export interface UdpOptions extends Omit<DatagramEndpointOptions, "random"> {
   readonly receiveBufferBytes?: number;
   /**
    * Datagrams a second, both ways together, from which on many are taken and sent with one system call: on 64-bit Linux
-   * where the package `koffi` is installed, which is loaded then. Default 2,000; 0 begins with it, Infinity never does.
+   * where the package `koffi` is installed, which is loaded then. Default 2,000; 0 begins with it, Infinity never does,
+   * nor does an endpoint that is bound to all addresses and joins groups.
    */
   readonly batchingThresholdPerSecond?: number;
   /** Called with the errors of requests that the network refused. Default: only the requests fail. */
@@ -75,7 +76,7 @@ export async function bindUdp(options: UdpOptions = {}): Promise<UdpTransport> {
   }
   const driver = new UdpDriver(socket, options);
   try {
-    if (options.batchingThresholdPerSecond === 0) await driver.startBatching();
+    await driver.prepare();
     setReceiveBuffer(socket, options.receiveBufferBytes ?? 4 * 2 ** 20);
     if (options.groupInterface !== undefined) socket.setMulticastInterface(options.groupInterface);
     for (const group of options.groups ?? []) await driver.join(group, options.groupInterface);
@@ -102,9 +103,11 @@ class UdpDriver implements UdpTransport, UdpSocketHandler {
     const { address, port } = socket.address();
     this.address = { address, port };
     this.#options = options;
-    this.#socket = new UdpSocket(socket, options.batchingThresholdPerSecond ?? 2_000, this);
-    this.endpoint = new DatagramEndpoint({ ...options, random: new StrongRandom() }, this.#output());
     const needsFilter = (options.groups?.length ?? 0) > 0 && isWildcard(address);
+    // The filter wants both copies of a datagram in the same turn of the event loop: the one of the group comes by itself.
+    const threshold = needsFilter ? Number.POSITIVE_INFINITY : (options.batchingThresholdPerSecond ?? 2_000);
+    this.#socket = new UdpSocket(socket, threshold, this);
+    this.endpoint = new DatagramEndpoint({ ...options, random: new StrongRandom() }, this.#output());
     if (needsFilter) this.#filter = new GroupFilter((bytes, from) => this.endpoint.receive(clockNow(), bytes, from));
   }
 
@@ -116,8 +119,8 @@ class UdpDriver implements UdpTransport, UdpSocketHandler {
     return clockNow();
   }
 
-  async startBatching(): Promise<void> {
-    await this.#socket.startBatching();
+  async prepare(): Promise<void> {
+    await this.#socket.prepare();
   }
 
   /** Gets what is sent to `group`. */
@@ -126,6 +129,8 @@ class UdpDriver implements UdpTransport, UdpSocketHandler {
     this.#members.push(member);
     const isMapped = isIPv6(this.address.address) && !isIPv6(member.address().address);
     member.on("message", (datagram: Buffer, sender: RemoteInfo) => {
+      // See UdpSocket: there is no answering it.
+      if (sender.port === 0) return;
       const bytes = plainBytes(datagram);
       const from = isMapped ? mapToIpv6(sender) : sender;
       this.#filter?.handleGroupArrival(bytes, from);
@@ -147,8 +152,7 @@ class UdpDriver implements UdpTransport, UdpSocketHandler {
   }
 
   /** For the socket. */
-  handleError(error: Error): void {
-    const to = destinationOf(error);
+  handleError(error: Error, to: Address | undefined = destinationOf(error)): void {
     if (to !== undefined) this.endpoint.handleUnreachable(clockNow(), to);
     this.#options.handleSendError?.(error);
   }

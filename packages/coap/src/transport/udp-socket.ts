@@ -9,8 +9,8 @@ import { plainBytes } from "./plain-bytes.js";
 
 /** Datagrams between two looks at the rate. */
 const RATE_WINDOW = 256;
-/** Taken from the socket in one turn of the event loop by batches; then other sockets and timers have their turn. */
-const MAX_PER_TURN = 256;
+/** For so long batches are taken and looked for in one turn of the event loop; then others have their turn. */
+const MAX_TURN_MS = 2;
 /** How long to look for the next datagram of somebody who sent one at once after each answer so far. */
 const POLL_MS = 0.1;
 
@@ -18,7 +18,8 @@ const POLL_MS = 0.1;
 export interface UdpSocketHandler {
   /** @param bytes in memory of their own. */
   handleDatagram(now: Instant, bytes: Uint8Array, from: Address): void;
-  handleError(error: Error): void;
+  /** @param to where a datagram should have gone, when the error does not say it. */
+  handleError(error: Error, to?: Address): void;
 }
 
 /**
@@ -40,8 +41,8 @@ export class UdpSocket {
   /** Datagrams in and out since `#countedSince`. */
   #count = 0;
   #countedSince: Instant;
-  /** Datagrams that batches took since the event loop came round. */
-  #takenInTurn = 0;
+  /** Until when batches are taken in this turn of the event loop; undefined before the first of it. */
+  #turnEndsAt: Instant | undefined;
   readonly #pingPong = new PingPong(POLL_MS);
 
   /** @param socket bound. */
@@ -58,8 +59,13 @@ export class UdpSocket {
     return this.#batches !== undefined;
   }
 
+  /** Takes to batches at once where the threshold is 0. */
+  async prepare(): Promise<void> {
+    if (this.#batchingThresholdPerSecond === 0) await this.#startBatching();
+  }
+
   /** Takes to batches, if the machine has them; idempotent. */
-  async startBatching(): Promise<void> {
+  async #startBatching(): Promise<void> {
     if (this.#isOpeningBatches) return;
     this.#isOpeningBatches = true;
     const batches = await openBatches(this.#socket, (bytes, to, isReported) => this.#sendAlone(bytes, to, isReported));
@@ -107,35 +113,43 @@ export class UdpSocket {
     const batches = this.#batches;
     if (batches === undefined) {
       this.#countDatagram();
-      this.#handler.handleDatagram(now, plainBytes(datagram), from);
+      this.#receive(now, plainBytes(datagram), from);
       return;
     }
     this.#isReceiving = true;
+    this.#receive(now, plainBytes(datagram), from);
+    this.#takeWaiting(batches, now, from.port);
+    this.#isReceiving = false;
+    this.#batches?.flush();
+  }
+
+  #receive(now: Instant, bytes: Uint8Array, from: Address): void {
+    // RFC 768: port 0 is that of a sender who expects no answer, and there is no answering it.
+    if (from.port === 0) return;
     try {
-      this.#handler.handleDatagram(now, plainBytes(datagram), from);
-      this.#takeWaiting(batches, from.port);
-    } finally {
-      this.#isReceiving = false;
-      this.#batches?.flush();
+      this.#handler.handleDatagram(now, bytes, from);
+    } catch (error) {
+      // A fault of ours or of an application: the process hears of it, and the rest of the batch is not lost.
+      process.nextTick(() => {
+        throw error;
+      });
     }
   }
 
   /** @param firstPort whom the datagram came from that Node read. */
-  #takeWaiting(batches: DatagramBatches, firstPort: number): void {
-    let now: Instant;
+  #takeWaiting(batches: DatagramBatches, startedAt: Instant, firstPort: number): void {
+    let now = startedAt;
     let port = firstPort;
     let pollUntil: Instant = 0;
     let unanswered = 1;
     const receive = (bytes: Uint8Array, from: Address): void => {
       port = from.port;
-      this.#handler.handleDatagram(now, bytes, from);
+      this.#receive(now, bytes, from);
     };
-    while (!this.#isClosed && this.#takenInTurn < MAX_PER_TURN) {
+    while (!this.#isClosed && this.#isInTurn(now)) {
       now = clockNow();
       const count = batches.receive(receive, this.#isEnded);
       if (count > 0) {
-        if (this.#takenInTurn === 0) setImmediate(this.#endTurn);
-        this.#takenInTurn += count;
         unanswered += count;
         // Those of several, or several of one, are answered when there are no more.
         if (count > 1 && !this.#isClosed) batches.flush();
@@ -149,14 +163,28 @@ export class UdpSocket {
     }
   }
 
+  /** Whether there is time left for batches in this turn of the event loop. */
+  #isInTurn(now: Instant): boolean {
+    if (this.#turnEndsAt === undefined) {
+      this.#turnEndsAt = now + MAX_TURN_MS;
+      setImmediate(this.#endTurn);
+    }
+    return now < this.#turnEndsAt;
+  }
+
   readonly #endTurn = (): void => {
-    this.#takenInTurn = 0;
+    this.#turnEndsAt = undefined;
   };
 
   #sendAlone(bytes: Uint8Array, to: Address, isReported: boolean): void {
     // Node tells errors of sending to a callback only, and a callback per datagram costs a quarter: responses have none.
-    if (isReported) this.#socket.send(bytes, to.port, to.address, this.#handleSent);
-    else this.#socket.send(bytes, to.port, to.address);
+    try {
+      if (isReported) this.#socket.send(bytes, to.port, to.address, this.#handleSent);
+      else this.#socket.send(bytes, to.port, to.address);
+    } catch (error) {
+      // What Node refuses itself, as a port of 0.
+      if (isReported && error instanceof Error) process.nextTick(() => this.#handler.handleError(error, to));
+    }
   }
 
   readonly #handleSent = (error: Error | null): void => {
@@ -169,6 +197,6 @@ export class UdpSocket {
     const ratePerSecond = (this.#count * 1_000) / (now - this.#countedSince);
     this.#count = 0;
     this.#countedSince = now;
-    if (ratePerSecond >= this.#batchingThresholdPerSecond) void this.startBatching();
+    if (ratePerSecond >= this.#batchingThresholdPerSecond) void this.#startBatching();
   }
 }

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import type { WebSocket, WebSocketServer } from "ws";
 import type { Address } from "../endpoint/endpoint.js";
 import { clockNow } from "./clock.js";
-import type { ConnectionDriver, ConnectionOptions } from "./connection-driver.js";
+import type { AcceptedConnection, ConnectionDriver, ConnectionOptions } from "./connection-driver.js";
 import type { ConnectionTransport, Listener } from "./transport.js";
 import { driveWebSocket, webSocketPath, webSocketSubprotocol } from "./websocket.js";
 
@@ -12,6 +12,8 @@ import { driveWebSocket, webSocketPath, webSocketSubprotocol } from "./websocket
 export interface WebSocketAcceptOptions extends ConnectionOptions {
   /** Whether the HTTP server speaks TLS, for the scheme. Default false. */
   readonly isSecure?: boolean;
+  /** Connections at a time. Default 16,384. */
+  readonly maxConnections?: number;
 }
 
 /** Takes WebSocket upgrades of an HTTP server that somebody else runs. */
@@ -21,10 +23,9 @@ export interface WebSocketDoor {
   /**
    * For the server's `upgrade` event, when the path is {@link webSocketPath}. A client that does not offer the
    * subprotocol `coap` is refused.
-   *
-   * @param context see `ConnectionOptions`.
+   * One that comes when as many are open as may be gets 503.
    */
-  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, context?: unknown): void;
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, accepted?: AcceptedConnection): void;
   /** Closes all connections; idempotent. */
   close(): Promise<void>;
 }
@@ -37,6 +38,7 @@ export interface WebSocketListenOptions extends WebSocketAcceptOptions {
   readonly port?: number;
 }
 
+const MAX_CONNECTIONS = 16_384;
 /** Most bytes of a frame, when `maxMessageBytes` does not say. */
 const MAX_FRAME_BYTES = 2 ** 20;
 
@@ -51,17 +53,22 @@ export function openWebSocketDoor(options: WebSocketAcceptOptions = {}): WebSock
     perMessageDeflate: false,
     handleProtocols: (protocols) => (protocols.has(webSocketSubprotocol) ? webSocketSubprotocol : false),
   });
-  const accept = (socket: WebSocket, request: IncomingMessage, context: unknown): void => {
-    const remote = { address: request.socket.remoteAddress ?? "", port: request.socket.remotePort ?? 0 };
-    const driver = driveWebSocket(socket, options.isSecure ? "coaps+ws" : "coap+ws", remote, { ...options, context });
+  const accept = (socket: WebSocket, request: IncomingMessage, accepted: AcceptedConnection): void => {
+    const { remoteAddress, remotePort } = request.socket;
+    const { remote = { address: remoteAddress ?? "", port: remotePort ?? 0 }, context } = accepted;
+    const driver = driveWebSocket(socket, options.isSecure ? "coaps+ws" : "coap+ws", remote, options, context);
     connections.add(driver);
     void driver.closed.then(() => connections.delete(driver));
   };
   return {
     connections,
-    handleUpgrade(request, socket, head, context) {
+    handleUpgrade(request, socket, head, accepted = {}) {
       if (isClosed) {
         socket.destroy();
+        return;
+      }
+      if (connections.size >= (options.maxConnections ?? MAX_CONNECTIONS)) {
+        socket.end("HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n");
         return;
       }
       const offered = request.headers["sec-websocket-protocol"]?.split(",").map((name) => name.trim()) ?? [];
@@ -69,7 +76,7 @@ export function openWebSocketDoor(options: WebSocketAcceptOptions = {}): WebSock
         socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
         return;
       }
-      server.handleUpgrade(request, socket, head, (webSocket) => accept(webSocket, request, context));
+      server.handleUpgrade(request, socket, head, (webSocket) => accept(webSocket, request, accepted));
     },
     close: async () => {
       isClosed = true;

@@ -1,5 +1,5 @@
 import type { Address } from "../endpoint/endpoint.js";
-import { ConnectionDriver, type ConnectionOptions } from "./connection-driver.js";
+import { ConnectionDriver, type ConnectionOptions, type ConnectionSocket } from "./connection-driver.js";
 import type { ConnectionTransport } from "./transport.js";
 
 /** RFC 8323 4.1: the subprotocol of CoAP over WebSocket. */
@@ -58,15 +58,17 @@ export function driveWebSocket(
   scheme: "coap+ws" | "coaps+ws",
   remote: Address,
   options: ConnectionOptions,
+  context?: unknown,
 ): ConnectionDriver {
   socket.binaryType = "arraybuffer";
-  const driver = new ConnectionDriver(scheme, remote, "frame", options, {
+  const needs: ConnectionSocket = {
     // Messages are made by the codec, in buffers of their own.
     send: (bytes) => socket.send(bytes as Uint8Array<ArrayBuffer>),
     bufferedBytes: () => socket.bufferedAmount,
     close: () => socket.close(1000),
     destroy: () => socket.close(),
-  });
+  };
+  const driver = new ConnectionDriver(scheme, remote, "frame", options, needs, context);
   socket.addEventListener("message", ({ data }) => {
     // RFC 8323 4.2: messages are binary frames; an empty frame is what the framing makes of anything else.
     driver.handleBytes(data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array(0));

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { createSocket } from "node:dgram";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,6 +29,7 @@ import {
   type UdpTransport,
   webSocketPath,
 } from "../../src/transport-node.js";
+import { UdpSocket } from "../../src/transport/udp-socket.js";
 import { loadBatchCalls } from "../../src/transport/batch-calls.js";
 import { body } from "../endpoint/notation.js";
 
@@ -265,6 +267,32 @@ describe.each([
       }
     },
   );
+
+  test("what comes from port 0 is dropped: there is no answering it", async () => {
+    const socket = createSocket("udp4");
+    socket.bind(0, "127.0.0.1");
+    await once(socket, "listening");
+    const received: number[] = [];
+    const udp = new UdpSocket(socket, batchingThresholdPerSecond, {
+      handleDatagram: (_now, bytes) => received.push(bytes.length),
+      handleError: (error) => expect.unreachable(String(error)),
+    });
+    openRigs.push(udp);
+    await udp.prepare();
+    // As Node tells of one; to send one takes privileges.
+    const from = { address: "127.0.0.1", family: "IPv4", size: 4 } as const;
+    socket.emit("message", Buffer.alloc(4), { ...from, port: 0 });
+    socket.emit("message", Buffer.alloc(5), { ...from, port: 1 });
+    expect(received).toEqual([5]);
+  });
+
+  test("a request to port 0 fails, and nothing else", async () => {
+    const client = await bind();
+    openRigs.push(client);
+    const to = { address: "127.0.0.1", port: 0 };
+    const rig: Rig = { endpoint: client.endpoint, to, now: () => client.now(), close: async () => {} };
+    await expect(ask(rig, { code: Code.GET })).rejects.toMatchObject({ reason: "unreachable" });
+  });
 
   test("a port in use is told", async () => {
     const first = await bind();

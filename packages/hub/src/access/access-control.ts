@@ -37,6 +37,10 @@ interface Binding {
 export class AccessControl implements Access {
   #version = 1;
   #policyByListener = new Map<string, AccessPolicy>();
+  /** The names of the listeners that are open. */
+  #open: readonly string[] = [];
+  /** Those that are open, and those that were. */
+  #listeners: ReadonlyMap<string, ListenerAccess> = new Map();
   /** What an unnamed listener, or the hub's own process, gets. */
   #policy = new AccessPolicy({ allowAnonymous: false }, [], true);
   #bindings = new WeakMap<Identity, Binding>();
@@ -49,7 +53,7 @@ export class AccessControl implements Access {
   }
 
   get summary(): string {
-    const parts = Array.from(this.#policyByListener, ([name, { summary }]) => [name, summary] as const);
+    const parts = this.#open.map((name) => [name, this.#policyOf(name).summary] as const);
     const summaries = new Set(parts.map(([, summary]) => summary));
     const [only = this.#policy.summary] = summaries;
     return summaries.size <= 1 ? only : parts.map(([name, summary]) => `${name}: ${summary}`).join(" | ");
@@ -73,7 +77,14 @@ export class AccessControl implements Access {
     const policy = await policyFor(undefined, isAllLocal);
     const policies = new Map<string, AccessPolicy>();
     for (const { name, access, isLocal } of listeners) policies.set(name, await policyFor(access, isLocal));
+    // Who came in by a listener that is gone may stay: by its settings, and none that let in more.
+    const known = new Map([...this.#listeners, ...listeners.map((listener) => [listener.name, listener] as const)]);
+    for (const { name, access, isLocal } of known.values()) {
+      if (!policies.has(name)) policies.set(name, await policyFor(access, isLocal).catch(() => CLOSED));
+    }
     return () => {
+      this.#open = listeners.map(({ name }) => name);
+      this.#listeners = known;
       this.#policy = policy;
       this.#policyByListener = policies;
       this.#setSignInDelay(options.signInDelay);
@@ -162,6 +173,9 @@ export class AccessControl implements Access {
     return binding.rules;
   }
 }
+
+/** For a listener that is gone with the settings that it had: who came in by it is let do nothing. */
+const CLOSED = new AccessPolicy({ allowAnonymous: false, rules: [{ deny: "readwrite", topics: ["#"] }] }, [], false);
 
 /** Refusals that tell who guesses that the guess was wrong; others say nothing about it. */
 const GUESSED_WRONG: ReadonlySet<number> = new Set([ReasonCode.badUserNameOrPassword, ReasonCode.notAuthorized]);

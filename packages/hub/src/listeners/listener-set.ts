@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Transport } from "@isthmus/mqtt";
 import { NodeStreamTransport } from "@isthmus/mqtt/transport-node";
 import type { ListenerAccess } from "../access/access-options.js";
+import { COAP_LISTENER } from "../doors/coap/coap-entrance.js";
 import { type HttpListenerOptions, openHttpListener } from "./http-listener.js";
 import { isLoopback } from "./listener.js";
 import type { ListenerLimits, ListenerOptions } from "./listener-options.js";
@@ -70,11 +71,23 @@ export class ListenerSet {
     return this.#open;
   }
 
-  /** Finds out which of the listeners are open already: those at the same address. */
-  plan(wanted: readonly ListenerOptions[]): ListenerPlan {
+  /**
+   * Finds out which of the listeners are open already: those at the same address.
+   *
+   * @param isServed whether there is a door for what comes in; without one a listener is not opened.
+   * @throws RangeError for a name that two have, or that is CoAP's own.
+   */
+  plan(wanted: readonly ListenerOptions[], isServed: (type: ListenerOptions["type"]) => boolean): ListenerPlan {
+    checkNames(wanted);
     const free = new Set(this.#open);
     const waiting: string[] = [];
-    const listeners = named(wanted, this.#open).map((options) => {
+    const servable = wanted.flatMap((options) => {
+      if (isServed(options.type)) return [options];
+      const { host = LOOPBACK } = options;
+      const open = this.#open.find((each) => each.options.host === host && each.options.port === options.port);
+      return open === undefined ? [] : [open.options];
+    });
+    const listeners = named(servable, this.#open).map((options) => {
       const entry = [...free].find((open) => isSameAddress(open.options, options));
       if (entry === undefined) return { options, entry };
       free.delete(entry);
@@ -156,6 +169,14 @@ export class ListenerSet {
         );
       }
     }
+  }
+}
+
+function checkNames(listeners: readonly ListenerOptions[]): void {
+  const names = listeners.flatMap(({ name }) => name ?? []);
+  for (const [index, name] of names.entries()) {
+    if (name === COAP_LISTENER) throw new RangeError(`a listener cannot be called ${name}: CoAP's own is`);
+    if (names.indexOf(name) !== index) throw new RangeError(`two listeners are called ${name}`);
   }
 }
 

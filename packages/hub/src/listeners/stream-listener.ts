@@ -1,4 +1,4 @@
-import { createServer, Socket } from "node:net";
+import { createServer, type Server, Socket } from "node:net";
 import type { TlsOptions as TlsOptionsOfNode, TLSSocket } from "node:tls";
 import { formatAddress } from "@isthmus/mqtt/transport-node";
 import { ConnectionGate, type ConnectionLimits } from "./connection-gate.js";
@@ -46,6 +46,8 @@ export async function openStreamListener(
   const gate = new ConnectionGate(limits);
   const proxyGate = proxyProtocol && new ProxyGate(proxyProtocol);
   const tlsAcceptor = tls === undefined ? undefined : await createTlsAcceptor(options, tls, handleSocket);
+  /** Connections whose proxy has yet to say who they are of. */
+  const unnamed = new Set<Socket>();
   const admit = (socket: Socket): void => {
     const { address } = peerOf(socket);
     const host = hostOf(address);
@@ -60,14 +62,26 @@ export async function openStreamListener(
     else tlsAcceptor.accept(socket);
   };
   const server = createServer({ noDelay: true }, (socket) => {
-    if (!options.isServing()) socket.destroy();
-    else if (proxyGate === undefined) admit(socket);
-    else admitProxied(proxyGate, socket, admit, handleRefusal).catch(() => socket.destroy());
+    if (!options.isServing()) {
+      socket.destroy();
+    } else if (proxyGate === undefined) {
+      admit(socket);
+    } else {
+      unnamed.add(socket);
+      admitProxied(proxyGate, socket, admit, handleRefusal)
+        .catch(() => socket.destroy())
+        .finally(() => unnamed.delete(socket));
+    }
   });
   const bound = await listen(server, options);
   return {
     url: `${scheme}://${bound}`,
-    close: () => closeServer(server),
+    close: () => {
+      const closed = closeServer(server);
+      for (const socket of unnamed) socket.destroy();
+      tlsAcceptor?.cutOff();
+      return closed;
+    },
     reload: async (tls) => {
       const context = tls === undefined ? undefined : await loadTlsContext(tls);
       return () => context && tlsAcceptor?.setContext(context);
@@ -103,6 +117,8 @@ interface TlsAcceptor {
   accept(socket: Socket): void;
   /** For the connections to come. */
   setContext(context: TlsOptionsOfNode): void;
+  /** Ends the connections whose handshake is under way. */
+  cutOff(): void;
 }
 
 async function createTlsAcceptor(
@@ -110,15 +126,17 @@ async function createTlsAcceptor(
   tls: TlsOptions,
   handleSocket: (socket: Socket) => void,
 ): Promise<TlsAcceptor> {
-  /** A TLS socket has the endpoint of the connection that it is on, and no other tie to it. */
-  const addressByEndpoint = new Map<string, string>();
-  const findAddress = (socket: TLSSocket): string => {
-    setProxiedAddress(socket, addressByEndpoint.get(peerOf(socket).address));
+  /** The connections whose handshake is under way. A TLS socket has the endpoint of the one below, and no other tie. */
+  const pendingByEndpoint = new Map<string, Socket>();
+  const takeAddress = (socket: TLSSocket): string => {
+    const endpoint = peerOf(socket).address;
+    const below = pendingByEndpoint.get(endpoint);
+    pendingByEndpoint.delete(endpoint);
+    if (below !== undefined) setProxiedAddress(socket, peerOf(below).address);
     return peerOf(socket).address;
   };
-  const context = { ...(await loadTlsContext(tls)), ...(alpnProtocols && { ALPNProtocols: [...alpnProtocols] }) };
-  const server = process.getBuiltinModule("node:tls").createServer(context, (socket) => {
-    const address = findAddress(socket);
+  const handleSecured = (socket: TLSSocket): void => {
+    const address = takeAddress(socket);
     const problem = checkCertificate(socket);
     if (problem === undefined) {
       handleSocket(socket);
@@ -126,23 +144,31 @@ async function createTlsAcceptor(
     }
     handleRefusal(address, "certificate", problem);
     socket.destroy();
-  });
-  server.on("tlsClientError", (error, socket) => {
-    handleRefusal(peerOf(connectionBelow(socket)).address, "tls-handshake", explain(error));
-    socket.destroy();
-  });
+  };
+  const makeServer = (context: TlsOptionsOfNode): Server => {
+    const named = { ...context, ...(alpnProtocols && { ALPNProtocols: [...alpnProtocols] }) };
+    const server = process.getBuiltinModule("node:tls").createServer(named, handleSecured);
+    server.on("tlsClientError", (error, socket) => {
+      handleRefusal(peerOf(connectionBelow(socket)).address, "tls-handshake", explain(error));
+      socket.destroy();
+    });
+    return server;
+  };
+  let server = makeServer(await loadTlsContext(tls));
   return {
     accept: (socket) => {
-      const { remoteAddress, remotePort } = socket;
-      const endpoint = formatAddress(remoteAddress, remotePort);
-      const { address } = peerOf(socket);
-      if (address !== endpoint) {
-        addressByEndpoint.set(endpoint, address);
-        socket.once("close", () => addressByEndpoint.delete(endpoint));
-      }
+      const endpoint = formatAddress(socket.remoteAddress, socket.remotePort);
+      pendingByEndpoint.set(endpoint, socket);
+      socket.once("close", () => {
+        if (pendingByEndpoint.get(endpoint) === socket) pendingByEndpoint.delete(endpoint);
+      });
       server.emit("connection", socket);
     },
-    setContext: (context) => server.setSecureContext(context),
+    // Another server: that of before would go on asking for certificates, or not, as it was made to.
+    setContext: (context) => void (server = makeServer(context)),
+    cutOff: () => {
+      for (const socket of pendingByEndpoint.values()) socket.destroy();
+    },
   };
 }
 

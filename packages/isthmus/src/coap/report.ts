@@ -1,6 +1,6 @@
 import { type CoapResponse, RequestError, type RequestFailureReason, UnsupportedSchemeError } from "@isthmus/coap";
 import type { Terminal } from "../command.js";
-import { tlsHint } from "../tls-failure.js";
+import { tlsHint, tlsReason } from "../tls-failure.js";
 
 /** What the commands that talk CoAP end with. */
 export const EXIT = { success: 0, usage: 1, noResponse: 3, clientError: 4, serverError: 5 } as const;
@@ -23,7 +23,7 @@ export function exitCodeOf({ ok, code }: CoapResponse): number {
 export function reportFailure(error: unknown, { stderr }: Terminal): number | undefined {
   if (!(error instanceof RequestError || error instanceof UnsupportedSchemeError || isSystemError(error)))
     return undefined;
-  stderr.write(`isthmus: ${error.message}\n`);
+  stderr.write(`isthmus: ${tlsReason(error) ?? error.message}\n`);
   const hint = hintFor(error);
   if (hint !== undefined) stderr.write(`  ${hint}\n`);
   return EXIT.noResponse;
@@ -70,5 +70,5 @@ interface SystemError extends Error {
 }
 
 function isSystemError(error: unknown): error is SystemError {
-  return error instanceof Error && "code" in error && /^[A-Z][A-Z0-9_]+$/.test(String(error.code));
+  return error instanceof Error && "code" in error && /^[A-Z][A-Z0-9_/]+$/.test(String(error.code));
 }

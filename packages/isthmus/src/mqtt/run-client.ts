@@ -2,7 +2,7 @@ import { encodeUtf8 } from "@isthmus/bytes";
 import { type Client, connect, ConnectionRefusedError, type ProtocolVersion, RefusedError } from "@isthmus/mqtt";
 import type { Terminal } from "../command.js";
 import { Output } from "../output.js";
-import { tlsHint } from "../tls-failure.js";
+import { tlsHint, tlsReason } from "../tls-failure.js";
 import type { ConnectionPlan } from "./connection-flags.js";
 import { debugTrace } from "./debug-trace.js";
 import { reasonText, returnCodeText } from "./reason-text.js";
@@ -82,7 +82,10 @@ function explain(error: unknown, { url, protocolVersion }: RunPlan, report: (lin
     report(`Error: ${error.message}`);
     return error.reasonCode;
   }
-  const { code, message }: NodeJS.ErrnoException = error instanceof Error ? error : new Error(String(error));
+  const failure: NodeJS.ErrnoException = error instanceof Error ? error : new Error(String(error));
+  // A server that turns TLS away does so after the connection was made: then the loss says why.
+  const cause: NodeJS.ErrnoException = failure.cause instanceof Error ? failure.cause : failure;
+  const { code } = cause;
   switch (code) {
     case "ECONNREFUSED":
       report("Error: Connection refused");
@@ -94,7 +97,8 @@ function explain(error: unknown, { url, protocolVersion }: RunPlan, report: (lin
       report(`  the name ${url.hostname} has no address: see -h`);
       break;
     default: {
-      report(`Error: ${message}`);
+      const reason = tlsReason(cause);
+      report(`Error: ${failure.message}${reason === undefined ? "" : `: ${reason}`}`);
       const hint = code === undefined ? undefined : tlsHint(code, TLS_FLAGS);
       if (hint !== undefined) report(`  ${hint}`);
     }

@@ -41,7 +41,9 @@ export const coapSection = z.strictObject({
   max_listed_bytes: sizeBytesOr(door.maxListedBytes).describe("the same in bytes"),
   max_listed_topics: count(door.maxListedTopics).describe("topics that `/.well-known/core` lists"),
   max_pubsub_topics: count(door.maxPubsubTopics).describe("topics of the publish-subscribe collection"),
-  max_connections: count(door.maxConnections).describe("TCP connections at the same time"),
+  max_connections: count(door.maxConnections).describe(
+    "connections at the same time, over TCP, TLS and WebSocket each",
+  ),
   request_rate: requestRate.optional().describe("requests that one peer may make; more are answered 4.29"),
   is_batching: z
     .boolean()

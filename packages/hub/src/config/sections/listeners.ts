@@ -93,6 +93,13 @@ const coapsListener = z.strictObject({
 export const listenersSection = z
   .array(z.discriminatedUnion("type", [mqttListener, httpListener, coapListener, coapsListener]))
   .superRefine((listeners, context) => {
+    const names = listeners.map((listener) => ("name" in listener ? listener.name : undefined));
+    for (const [index, name] of names.entries()) {
+      if (name === undefined || (name !== "coap" && names.indexOf(name) === index)) continue;
+      const params = { hint: "leave it out, or choose another one" };
+      const message = name === "coap" ? "this is the name of CoAP's own listener" : "another listener has this name";
+      context.addIssue({ code: "custom", path: [index, "name"], message, params });
+    }
     const second = listeners.findLastIndex(({ type }) => type === "coap");
     if (second !== listeners.findIndex(({ type }) => type === "coap")) {
       const params = { hint: "one address serves CoAP; 0.0.0.0 or :: are every address" };

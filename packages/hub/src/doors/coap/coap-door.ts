@@ -1,5 +1,7 @@
 import { lookup } from "node:dns/promises";
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import {
   type CoapServer,
   createServer,
@@ -132,19 +134,21 @@ export class CoapDoor {
     this.#url = `coap://${host.includes(":") ? `[${host}]` : host}:${bound}`;
   }
 
-  /** CoAP over WebSocket (RFC 8323 4), for the upgrades of an HTTP server. */
-  get webSocketDoor(): WebSocketDoor {
+  /** Takes the upgrade of an HTTP server to CoAP over WebSocket (RFC 8323 4). */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, entrance: CoapEntrance): void {
     this.#webSocketDoor ??= openWebSocketDoor(this.#connectionOptions());
-    return this.#webSocketDoor;
+    this.#webSocketDoor.handleUpgrade(request, socket, head, { remote: entrance.remote, context: entrance });
   }
 
-  /** Speaks CoAP on a connection that was let in. */
+  /** Speaks CoAP on a connection that was let in, unless there are too many. */
   accept(socket: Socket, entrance: CoapEntrance): void {
-    if (this.#isClosed) {
+    const { maxConnections } = this.#init.options;
+    if (this.#isClosed || this.#accepted.size >= maxConnections) {
       socket.destroy();
       return;
     }
-    const connection = acceptStream(socket, { ...this.#connectionOptions(), context: entrance });
+    const accepted = { remote: entrance.remote, context: entrance };
+    const connection = acceptStream(socket, this.#connectionOptions(), accepted);
     this.#accepted.add(connection);
     void connection.closed.then(() => this.#accepted.delete(connection));
   }

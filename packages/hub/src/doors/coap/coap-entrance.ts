@@ -1,3 +1,4 @@
+import type { Address } from "@isthmus/coap";
 import type { ClientCertificate } from "../../access/access.js";
 import type { Peer } from "../../listeners/peer.js";
 
@@ -16,5 +17,14 @@ export class CoapEntrance {
     this.listener = listener;
     this.address = address;
     this.certificate = certificate;
+  }
+
+  /** The address as CoAP has it: the client's own, where a proxy tells it. */
+  get remote(): Address {
+    const end = this.address.lastIndexOf(":");
+    return {
+      address: this.address.slice(0, end).replace(/^\[(.*)\]$/, "$1"),
+      port: Number(this.address.slice(end + 1)),
+    };
   }
 }

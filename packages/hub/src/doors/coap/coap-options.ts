@@ -19,7 +19,7 @@ export interface CoapDoorOptions {
   readonly maxListedTopics: number;
   /** Topics of the publish-subscribe collection. Default 10,000. */
   readonly maxPubsubTopics: number;
-  /** TCP connections at the same time. Default 16,384. */
+  /** Connections at the same time, over TCP, TLS and WebSocket each; more are closed at once. Default 16,384. */
   readonly maxConnections: number;
   /** Requests that one peer may make; more are answered 4.29. Default: any number. */
   readonly requestRate: RequestRate | undefined;
@@ -46,7 +46,10 @@ export const COAP_DEFAULTS: CoapDoorOptions = {
 
 /** Where CoAP is spoken, over UDP and TCP at the same port, and on what terms. */
 export interface CoapListenOptions extends Pick<ListenOptions, "host" | "access"> {
-  /** 0 picks a free one. Undefined: neither, CoAP comes in by listeners of type `coaps` alone, and by WebSocket. */
+  /**
+   * 0 picks a free one. Undefined: neither, CoAP comes in by listeners of type `coaps`, and where there is one by WebSocket; without
+   * one the hub speaks no CoAP.
+   */
   readonly port?: number | undefined;
   readonly limits?: Partial<CoapDoorOptions> | undefined;
 }

@@ -50,7 +50,7 @@ export class CoapPart {
         const door = this.#door;
         if (door === undefined) throw new Error("the CoAP door is not open yet");
         return (request, socket, head, { name }) =>
-          door.webSocketDoor.handleUpgrade(request, socket, head, new CoapEntrance(name, peerOf(request.socket)));
+          door.upgrade(request, socket, head, new CoapEntrance(name, peerOf(request.socket)));
       },
     };
   }
