@@ -444,6 +444,17 @@ describe("response information (3.2.2.3.15)", () => {
       await hub.close();
     }
   });
+
+  test("is left out where the client identifier makes it longer than a string can be (1.5.4)", async () => {
+    for (const [clientId, isTold] of [
+      ["c".repeat(65_525), true],
+      ["c".repeat(65_526), false],
+      ["/".repeat(30_000), false],
+    ] as const) {
+      const connack = await door.open().connect({ ...asking, clientId });
+      expect([connack.reasonCode, connack.properties?.responseInformation !== undefined]).toEqual([0, isTold]);
+    }
+  });
 });
 
 describe("a server reference (4.11)", () => {

@@ -1,4 +1,5 @@
-import { type Properties, ReasonCode } from "@isthmus/mqtt/codec";
+import { utf8Length } from "@isthmus/bytes";
+import { MAX_STRING_SIZE, type Properties, ReasonCode } from "@isthmus/mqtt/codec";
 
 /** What the hub tells clients of MQTT 5.0 besides its limits. */
 export interface MqttAnnouncements {
@@ -20,7 +21,7 @@ export interface Farewell {
   readonly properties: Properties | undefined;
 }
 
-/** Response Information for a client that asks for it; undefined for none. [MQTT-3.1.2-28] */
+/** Response Information for a client that asks for it; undefined for none, or none that has room. [MQTT-3.1.2-28] */
 export function responseInformationFor(
   { responseInformation = "responses/%c" }: MqttAnnouncements,
   connect: Properties | undefined,
@@ -29,7 +30,9 @@ export function responseInformationFor(
   if (connect?.requestResponseInformation !== true || responseInformation === "") return undefined;
   // One level of a topic, whatever the client calls itself.
   const level = clientId.replaceAll(/[%/+#]/g, (character) => encodeURIComponent(character));
-  return responseInformation.replaceAll("%c", () => level);
+  const information = responseInformation.replaceAll("%c", () => level);
+  // A client identifier alone can be as long as a string of MQTT.
+  return utf8Length(information) > MAX_STRING_SIZE ? undefined : information;
 }
 
 /** What clients hear when the hub shuts down. */
