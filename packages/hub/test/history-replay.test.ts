@@ -65,6 +65,22 @@ describe("a subscription to $history/", () => {
     expect(reasonCodes).toEqual([0x8f]);
   });
 
+  test("leaves out what is too long with the prefix, and goes on", async () => {
+    hub = await TcpHub.start({ history: { rules: [{ filter: "house/#", maxMessages: 1 }] } });
+    const publisher = await hub.connect();
+    const noNotice = `house/${"n".repeat(65_535 - "$history/house/".length)}`;
+    for (const topic of [`house/${"x".repeat(65_529)}`, noNotice, "house/a"]) {
+      for (const payload of ["1", "2"]) await publisher.publish(topic, payload, { qos: 1 });
+    }
+    const packets = await replay(hub, "$history/#");
+    expect(packets.map(text)).toEqual([
+      "$history/house/a/$dropped: 1",
+      `$history/${noNotice}: 2`,
+      "$history/house/a: 2",
+    ]);
+    expect(packets[1]?.properties?.userProperties).toContainEqual(["dropped", "1"]);
+  });
+
   test("is the only way in: nobody publishes there", async () => {
     const client = await (await start()).connect();
     expect(await client.publish("$history/house/a", "forged", { qos: 1 })).toBe(0x87);

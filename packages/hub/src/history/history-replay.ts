@@ -1,5 +1,6 @@
-import { encodeUtf8 } from "@isthmus/bytes";
+import { encodeUtf8, utf8Length } from "@isthmus/bytes";
 import { createMessage, type Message } from "@isthmus/exchange";
+import { MAX_STRING_SIZE } from "@isthmus/mqtt/codec";
 import { parseTopicFilter, parseTopicName, topicMatches } from "@isthmus/mqtt/topics";
 import type { ReplaySource } from "../hub-context.js";
 import type { History } from "./history.js";
@@ -15,6 +16,8 @@ const DROPPED_LEVEL = "$dropped";
  *
  * What is no longer kept is said: `$history/TOPIC/$dropped` tells how many, to those whose filter takes it in, and the
  * first message of the topic has a user property `dropped`.
+ *
+ * Topics that are too long for MQTT with the prefix are left out; the HTTP API has them.
  */
 export class HistoryReplay implements ReplaySource {
   readonly prefix = PREFIX;
@@ -31,9 +34,11 @@ export class HistoryReplay implements ReplaySource {
       if (dropped === 0) continue;
       droppedByTopic.set(topic, dropped);
       const name = `${PREFIX}${topic}/${DROPPED_LEVEL}`;
+      if (!isTopicSize(name)) continue;
       if (topicMatches(wanted, parseTopicName(name))) yield this.#notice(name, dropped);
     }
     for (const { message } of this.#history.read({ filter })) {
+      if (!isTopicSize(PREFIX + message.topic)) continue;
       const dropped = droppedByTopic.get(message.topic);
       droppedByTopic.delete(message.topic);
       yield replayed(message, dropped);
@@ -43,6 +48,11 @@ export class HistoryReplay implements ReplaySource {
   #notice(topic: string, dropped: number): Message {
     return createMessage({ topic, payload: encodeUtf8(String(dropped)), qos: 2, publishedAt: Date.now() });
   }
+}
+
+/** Whether a topic of this text has room in a string of MQTT (4.7.3). */
+function isTopicSize(text: string): boolean {
+  return utf8Length(text) <= MAX_STRING_SIZE;
 }
 
 function replayed(message: Message, dropped: number | undefined): Message {
