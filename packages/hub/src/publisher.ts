@@ -1,4 +1,4 @@
-import { encodeUtf8 } from "@isthmus/bytes";
+import { encodeUtf8, Utf8Error } from "@isthmus/bytes";
 import {
   createMessage,
   type Message,
@@ -9,6 +9,7 @@ import {
 } from "@isthmus/exchange";
 import { MqttProtocolError } from "@isthmus/mqtt/codec";
 import type { Identity } from "./access/access.js";
+import { encodeMessageProperties, MessagePropertiesError } from "./content/encode-properties.js";
 import type { HubContext } from "./hub-context.js";
 
 /** What somebody publishes by a door that is not MQTT's. */
@@ -25,7 +26,7 @@ export interface Publication {
   readonly expiresAt?: number;
 }
 
-export type PublishRefusal = "topic-invalid" | "not-authorized" | "too-large";
+export type PublishRefusal = "topic-invalid" | "properties-invalid" | "not-authorized" | "too-large";
 
 /** Nothing was published. */
 export class PublishRefusedError extends Error {
@@ -58,6 +59,7 @@ export class Publisher {
   async publish(identity: Identity, origin: Origin, publication: Publication): Promise<number> {
     const { exchange, access, clock, metrics, log, flushScheduler } = this.#context;
     const topic = this.#topicOf(publication);
+    checkProperties(publication);
     if (!access.mayPublish(identity, topic)) {
       metrics.messagesRefused.add("not-authorized");
       log.warn(
@@ -94,12 +96,25 @@ export class Publisher {
     if (payload.length > this.#maximumMessageSize) {
       throw new PublishRefusedError("too-large", `${payload.length} bytes exceed ${this.#maximumMessageSize}`);
     }
-    const bytes = encodeUtf8(topic);
     try {
+      const bytes = encodeUtf8(topic);
       return this.#context.exchange.topics.intern(bytes, 0, bytes.length);
     } catch (cause) {
-      if (cause instanceof MqttProtocolError) throw new PublishRefusedError("topic-invalid", cause.message, { cause });
+      if (cause instanceof MqttProtocolError || cause instanceof Utf8Error) {
+        throw new PublishRefusedError("topic-invalid", cause.message, { cause });
+      }
       throw cause;
     }
+  }
+}
+
+/** What MQTT cannot carry is refused here: later, when it is delivered, nobody is there to be told. */
+function checkProperties({ properties }: Publication): void {
+  if (properties === undefined) return;
+  try {
+    encodeMessageProperties(properties);
+  } catch (cause) {
+    if (!(cause instanceof MessagePropertiesError)) throw cause;
+    throw new PublishRefusedError("properties-invalid", cause.message, { cause });
   }
 }

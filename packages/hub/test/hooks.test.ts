@@ -200,15 +200,16 @@ describe("onPublish", () => {
     expect(onPublish).toHaveBeenCalledTimes(2);
   });
 
-  test("fails closed when it throws, or names a topic that is none", async () => {
+  test("fails closed when it throws, names a topic that is none, or gives properties that MQTT cannot carry", async () => {
     const { hub } = await start({
       onPublish: (_client, { topic }) => {
         if (topic === "throw") throw new MqttProtocolError(ReasonCode.protocolError, "not the client's fault");
+        if (topic === "respond") return { properties: { responseTopic: "a/#" } };
         return { topic: "a/#" };
       },
     });
     const client = await hub.connect();
-    for (const topic of ["throw", "rename"]) {
+    for (const topic of ["throw", "rename", "respond"]) {
       await expect(client.publish(topic, "", { qos: 1 })).rejects.toMatchObject({
         reasonCode: ReasonCode.implementationSpecificError,
       });

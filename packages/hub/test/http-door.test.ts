@@ -155,6 +155,20 @@ describe("a topic as a URL", () => {
       { body: "1", headers: { "user-property": "x" } },
       '400 Bad Request: User-Property is NAME=VALUE, not "x"',
     ],
+    [
+      "a response topic that is a filter",
+      "PUT",
+      "/topics/a",
+      { body: "1", headers: { "response-topic": "%23" } },
+      '400 Bad Request: the topic name "#" holds a wildcard',
+    ],
+    [
+      "a user property that MQTT cannot carry",
+      "PUT",
+      "/topics/a",
+      { body: "1", headers: { "user-property": "a=%00" } },
+      "400 Bad Request: userProperties holds U+0000",
+    ],
   ] as const)("%s is a problem", async (_what, method, path, init, problem) => {
     expect(await problemOf(await ask(method, path, init))).toContain(problem);
   });
@@ -222,6 +236,9 @@ describe("a batch", () => {
       '{"topic":"b/2","payloadBase64":"/w==","qos":0,"retain":true,"contentType":"image/png"}',
       '{"topic":"b/3","value":{"x":1},"userProperties":[["k","v"]]}',
       '{"topic":"b/4"}',
+      `{"topic":"b/5","payload":"","contentType":"text/${"x".repeat(65_536)}"}`,
+      String.raw`{"topic":"b/5","payload":"","userProperties":[["k","\ud800"]]}`,
+      String.raw`{"topic":"b/5","payload":"\ud800"}`,
     ];
     const response = await ask("POST", "/topics", {
       body: lines.join("\n"),
@@ -235,6 +252,9 @@ describe("a batch", () => {
       { line: 5, status: 204 },
       { line: 6, status: 204 },
       { line: 7, status: 400, detail: "there is one of payload, payloadBase64 and value" },
+      { line: 8, status: 400, detail: "contentType has 65541 bytes, more than 65535" },
+      { line: 9, status: 400, detail: "userProperties holds half of a surrogate pair" },
+      { line: 10, status: 400, detail: "payload has no halves of surrogate pairs" },
     ]);
     const topics: string[] = [];
     for await (const { topic } of received) if (topics.push(topic) === 3) break;

@@ -3,6 +3,7 @@ import { isReasonCodeOf, ReasonCode, type SubscriptionRequest } from "@isthmus/m
 import { parseTopicName } from "@isthmus/mqtt/topics";
 import type { Logger } from "pino";
 import type { Refusal } from "../access/access.js";
+import { encodeMessageProperties } from "../content/encode-properties.js";
 import type { Awaitable, Departure, HookClient, HookOptions, Hooks, Replacement } from "./hooks.js";
 
 /** See {@link HookOptions}. */
@@ -181,8 +182,9 @@ function changed(message: Message, verdict: Replacement | Refusal | undefined): 
   return "reasonCode" in verdict ? verdict : replace(message, verdict);
 }
 
-/** @throws TopicSyntaxError when the new topic is none. */
+/** @throws TopicSyntaxError when the new topic is none, MessagePropertiesError for properties that MQTT cannot carry. */
 function replace(message: Message, { topic, payload, qos, retain, properties }: Replacement): Message {
+  if (properties !== undefined) encodeMessageProperties(properties);
   return createMessage({
     topic: topic === undefined ? message.topic : parseTopicName(topic),
     payload: payload ?? message.payload.slice(),

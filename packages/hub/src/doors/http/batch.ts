@@ -1,4 +1,4 @@
-import { encodeUtf8 } from "@isthmus/bytes";
+import { encodeUtf8, hasLoneSurrogate } from "@isthmus/bytes";
 import { isMediaType } from "../../content/content-types.js";
 import type { HubContext } from "../../hub-context.js";
 import type { Publication, Publisher } from "../../publisher.js";
@@ -89,7 +89,10 @@ function payloadOf({ payload, payloadBase64, value }: Readonly<Record<string, un
   const given = [payload, payloadBase64, value].filter((each) => each !== undefined);
   if (given.length !== 1) throw malformed("there is one of payload, payloadBase64 and value");
   if (value !== undefined) return encodeUtf8(JSON.stringify(value));
-  if (typeof payload === "string") return encodeUtf8(payload);
+  if (typeof payload === "string") {
+    if (hasLoneSurrogate(payload)) throw malformed("payload has no halves of surrogate pairs");
+    return encodeUtf8(payload);
+  }
   if (typeof payloadBase64 === "string" && /^[A-Za-z0-9+/]*={0,2}$/.test(payloadBase64)) {
     return Buffer.from(payloadBase64, "base64");
   }

@@ -3,7 +3,7 @@ import { PublishRefusedError, type PublishRefusal } from "../../publisher.js";
 
 /** Why a request of CoAP or HTTP comes to nothing; each door has a code of its own for it. */
 export type RequestRefusal =
-  /** The request contradicts itself or the rules of topics. */
+  /** The request contradicts itself, or the rules of topics and properties. */
   | "malformed"
   /** Whoever asks has not said who they are, or not proved it. */
   | "unauthenticated"
@@ -39,6 +39,7 @@ export class RequestRefusedError extends Error {
 
 const refusalByPublishRefusal: Readonly<Record<PublishRefusal, RequestRefusal>> = {
   "topic-invalid": "malformed",
+  "properties-invalid": "malformed",
   "not-authorized": "forbidden",
   "too-large": "too-large",
 };
