@@ -47,6 +47,7 @@ export class Metrics {
     "refused-by-client": 0,
     "not-authorized": 0,
     superseded: 0,
+    "not-encodable": 0,
   };
   /** Messages that were not taken from their publisher. */
   readonly messagesRefused = new CountByReason();

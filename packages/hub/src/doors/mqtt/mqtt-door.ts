@@ -1,4 +1,4 @@
-import type { Exchange, Origin, QoS, Topic } from "@isthmus/exchange";
+import type { Exchange, Message, Origin, QoS, Topic } from "@isthmus/exchange";
 import type { Transport } from "@isthmus/mqtt";
 import { type ConnectPacket, type Properties, type PublishFrame, ReasonCode, reasonName } from "@isthmus/mqtt/codec";
 import { type ConnectionFailure, OutboxMemory } from "@isthmus/mqtt/session";
@@ -52,6 +52,7 @@ export class MqttDoor implements MqttDoorContext {
   readonly journal: SessionJournal | undefined;
   /** What was not taken from its publisher lately. */
   readonly refusals = new LossTrace(128);
+  readonly #unencodable = new WeakSet<Message>();
   readonly #connections = new Set<MqttConnection>();
   readonly #sessions: SessionRegistry;
   readonly #admission: Admission;
@@ -126,6 +127,15 @@ export class MqttDoor implements MqttDoorContext {
   /** @throws MqttProtocolError for a publication that MQTT does not allow. */
   checkPublication(frame: PublishFrame, properties: Properties | undefined): void {
     if (properties !== undefined) checkPublication(frame, properties, this.options.maxTopicLevels);
+  }
+
+  /** A message has no form in MQTT. Told once, however many receivers it is for: a retained one comes up again. */
+  warnOfUnencodable(message: Message, error: unknown): void {
+    if (this.#unencodable.has(message)) return;
+    this.#unencodable.add(message);
+    const reason = error instanceof Error ? error.message : String(error);
+    const { topic, origin } = message;
+    this.log.warn({ topic, door: origin.door, client: origin.name, reason }, "MQTT cannot carry a message: dropped");
   }
 
   /** Users or rules have changed: who is no longer allowed has to go, and nobody gets what is no longer for them. */

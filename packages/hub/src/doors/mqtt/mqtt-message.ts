@@ -1,7 +1,14 @@
 import type { Message, MessageProperties, Origin, QoS, Topic } from "@isthmus/exchange";
-import { decodeProperties, encodeProperties, type Properties, type PublishFrame } from "@isthmus/mqtt/codec";
+import {
+  decodeProperties,
+  encodeProperties,
+  MAX_STRING_SIZE,
+  type Properties,
+  type PublishFrame,
+} from "@isthmus/mqtt/codec";
 import type { Publication } from "@isthmus/mqtt/session";
 import { encodeUtf8 } from "@isthmus/bytes";
+import { encodeMessageProperties } from "../../content/encode-properties.js";
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -131,25 +138,21 @@ export function messageFromFrame(
   );
 }
 
-/** A message that came in by another door, or back from the store, as MQTT sends it. */
+/**
+ * A message that came in by another door, or back from the store, as MQTT sends it.
+ *
+ * @throws MessagePropertiesError, RangeError or Utf8Error when MQTT has no form for it. The doors take no such message,
+ * but the store may have one that an older version took.
+ */
 export function toMqttMessage(message: Message): MqttMessage {
   if (message instanceof MqttMessage) return message;
   const { properties, payload } = message;
-  const propertyBytes =
-    properties === undefined
-      ? NO_BYTES
-      : encodeProperties(
-          {
-            payloadFormatIndicator: properties.isUtf8,
-            contentType: properties.contentType,
-            responseTopic: properties.responseTopic,
-            correlationData: properties.correlationData,
-            userProperties: properties.userProperties,
-          },
-          "publish",
-        );
+  const topicBytes = encodeUtf8(message.topic);
+  // Its length would wrap, and another topic be sent.
+  if (topicBytes.length > MAX_STRING_SIZE) throw new RangeError(`the topic has ${topicBytes.length} bytes`);
+  const propertyBytes = properties === undefined ? NO_BYTES : encodeMessageProperties(properties);
   const converted = new MqttMessage(
-    { name: message.topic, bytes: encodeUtf8(message.topic) },
+    { name: message.topic, bytes: topicBytes },
     payload,
     0,
     payload.length,

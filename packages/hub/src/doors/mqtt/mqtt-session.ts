@@ -116,7 +116,8 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
   deliver(message: Message, delivery: Delivery): void {
     const qos = message.qos < delivery.qos ? message.qos : delivery.qos;
     const retain = delivery.retainAsPublished && message.retain;
-    this.#send(toMqttMessage(message), qos, retain, delivery.identifiers, delivery);
+    const encoded = this.#encode(message);
+    if (encoded !== undefined) this.#send(encoded, qos, retain, delivery.identifiers, delivery);
   }
 
   /** Sends the retained messages that match a new subscription, as fast as the client takes them. */
@@ -246,7 +247,19 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     }
   }
 
-  #traceLoss(topic: string, reason: DropReason, count: number): void {
+  /** The message as MQTT sends it; undefined for one that has no such form: this client does without it. */
+  #encode(message: Message): MqttMessage | undefined {
+    try {
+      return toMqttMessage(message);
+    } catch (error) {
+      this.#door.metrics.messagesDropped["not-encodable"]++;
+      this.#traceLoss(message.topic, "not-encodable", 1);
+      this.#door.warnOfUnencodable(message, error);
+      return undefined;
+    }
+  }
+
+  #traceLoss(topic: string, reason: DropReason | "not-encodable", count: number): void {
     (this.#losses ??= new LossTrace()).add(topic, reason, this.#door.clock.epoch, count);
   }
 
@@ -278,7 +291,8 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
       }
       const { qos, identifier, noLocal } = backlog.subscription;
       if ((noLocal && this.#isOwn(next.value)) || !this.mayReceive(next.value.topic)) continue;
-      const message = toMqttMessage(next.value);
+      const message = this.#encode(next.value);
+      if (message === undefined) continue;
       const identifiers = identifier === undefined ? undefined : [identifier];
       // Sent because of a new subscription: the retain flag is set (3.3.1.3). [MQTT-3.3.1-8] of MQTT 3.1.1
       this.#send(message, message.qos < qos ? message.qos : qos, true, identifiers, undefined);

@@ -1,5 +1,5 @@
 import { ByteReader, decodeUtf8, encodeUtf8, writeUint16 } from "@isthmus/bytes";
-import type { MessageLog, Store, Subscription } from "@isthmus/exchange";
+import type { Message, MessageLog, Store, Subscription } from "@isthmus/exchange";
 import type { QoS } from "@isthmus/mqtt/codec";
 import { OutboundEntry, type OutboundState } from "@isthmus/mqtt/session";
 import { type MqttMessage, toMqttMessage } from "./mqtt-message.js";
@@ -110,7 +110,7 @@ export class SessionJournal {
     const stored = Array.from(this.#store.range("sessions", []), ([[clientId], value]) =>
       this.#loadSession(String(clientId), value, (sequence) => {
         const message = messageBySequence.get(sequence);
-        return message === undefined ? undefined : toMqttMessage(message);
+        return message && encode(message);
       }),
     );
     this.#log.removeUnreferenced(messageBySequence.values());
@@ -197,6 +197,15 @@ function decodeEntry(
   entry.state = state;
   entry.isSent = (flags & 0x40) !== 0;
   return entry;
+}
+
+/** Undefined for what an older version took and MQTT has no form for: it must not keep the hub from starting. */
+function encode(message: Message): MqttMessage | undefined {
+  try {
+    return toMqttMessage(message);
+  } catch {
+    return undefined;
+  }
 }
 
 function encodeJson(value: unknown): Uint8Array {
