@@ -130,8 +130,13 @@ export class Exchange {
    * (milliseconds since 1970) are removed instead.
    */
   *retainedMatching(filter: string, now: number): Generator<Message, void, undefined> {
-    for (const message of this.retained.matching(filter)) {
-      if (message.expiresAt > now) yield message;
+    for (const message of this.scanRetained(filter, now)) if (message !== undefined) yield message;
+  }
+
+  /** The same, and undefined where whoever has others to serve stops for a while, see {@link RetainedTable.scan}. */
+  *scanRetained(filter: string, now: number): Generator<Message | undefined, void, undefined> {
+    for (const message of this.retained.scan(filter)) {
+      if (message === undefined || message.expiresAt > now) yield message;
       else this.clearRetained(message.topic);
     }
   }

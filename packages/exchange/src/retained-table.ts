@@ -65,11 +65,20 @@ export class RetainedTable {
 
   /**
    * The messages whose topics match `filter`, found while they are asked for: what is set or deleted meanwhile may or
-   * may not be among them.
+   * may not be among them. Now and then it is undefined, when many topics were looked at and none matched: whoever has
+   * others to serve stops there for a while.
    */
-  matching(filter: string): Generator<Message, void, undefined> {
-    return walk(this.#root, filter.split("/"), 0);
+  scan(filter: string): Generator<Message | undefined, void, undefined> {
+    return walk(this.#root, filter.split("/"), 0, { left: TOPICS_BETWEEN_PAUSES });
   }
+}
+
+/** Nodes of the tree that are looked at in a row: some tens of microseconds. */
+const TOPICS_BETWEEN_PAUSES = 256;
+
+/** How many nodes may be looked at before the next pause. */
+interface Steps {
+  left: number;
 }
 
 class TopicNode {
@@ -113,27 +122,37 @@ class TopicNode {
   }
 }
 
-function* walk(node: TopicNode, filter: readonly string[], depth: number): Generator<Message, void, undefined> {
+type Scan = Generator<Message | undefined, void, undefined>;
+
+function* walk(node: TopicNode, filter: readonly string[], depth: number, steps: Steps): Scan {
   const level = filter[depth];
   if (level === undefined) {
     if (node.message !== undefined) yield node.message;
   } else if (level === "#") {
-    yield* walkAll(node, depth === 0);
+    yield* walkAll(node, depth === 0, steps);
   } else if (level === "+") {
     for (const [name, child] of node.children()) {
-      if (!isHidden(name, depth)) yield* walk(child, filter, depth + 1);
+      if (isPauseDue(steps)) yield undefined;
+      if (!isHidden(name, depth)) yield* walk(child, filter, depth + 1, steps);
     }
   } else {
     const child = node.child(level);
-    if (child !== undefined) yield* walk(child, filter, depth + 1);
+    if (child !== undefined) yield* walk(child, filter, depth + 1, steps);
   }
 }
 
-function* walkAll(node: TopicNode, isRoot: boolean): Generator<Message, void, undefined> {
+function* walkAll(node: TopicNode, isRoot: boolean, steps: Steps): Scan {
   if (node.message !== undefined) yield node.message;
   for (const [name, child] of node.children()) {
-    if (!(isRoot && isHidden(name, 0))) yield* walkAll(child, false);
+    if (isPauseDue(steps)) yield undefined;
+    if (!(isRoot && isHidden(name, 0))) yield* walkAll(child, false, steps);
   }
+}
+
+function isPauseDue(steps: Steps): boolean {
+  if (--steps.left > 0) return false;
+  steps.left = TOPICS_BETWEEN_PAUSES;
+  return true;
 }
 
 /** A wildcard on the first level does not match a topic that begins with "$". [MQTT-4.7.2-1] */

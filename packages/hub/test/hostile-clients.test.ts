@@ -1,6 +1,9 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { concatBytes, fromHex } from "@isthmus/bytes";
 import { encodePacket, type Packet, type ProtocolVersion, ReasonCode } from "@isthmus/mqtt/codec";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createHub } from "../src/index.js";
 import { MemoryDoor } from "./memory-door.js";
 import { publishPacket, type ScriptedClient } from "./scripted-client.js";
 
@@ -20,6 +23,7 @@ afterEach(async () => {
   await door.close();
 });
 
+const PLAIN = { qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
 const VERSIONS: readonly ProtocolVersion[] = [3, 4, 5];
 
 describe("a CONNECT that is refused", () => {
@@ -227,4 +231,50 @@ describe("limits", () => {
     expect((await client.expect("disconnect")).reasonCode).toBe(ReasonCode.receiveMaximumExceeded);
     await limited.close();
   });
+});
+
+describe("what takes long is done in parts", () => {
+  test("a search of many retained messages by many filters lets others go on, and finds all", async () => {
+    const publisher = await door.connect({ clientId: "publisher" });
+    for (let i = 0; i < 3_000; i++) await publisher.publish(`house/room/${i}/temperature`, "x", { retain: true });
+    const filters = Array.from({ length: 100 }, (_, i) => `+/+/+/nothing-${i}`);
+    const client = await door.connect({ clientId: "curious" });
+    client.send({
+      type: "subscribe",
+      packetIdentifier: 1,
+      subscriptions: [...filters, "house/room/7/+"].map((topicFilter) => ({ ...PLAIN, topicFilter })),
+    });
+    let turns = 0;
+    const count = (): void => {
+      turns++;
+      ticker = setImmediate(count);
+    };
+    let ticker = setImmediate(count);
+    await client.expect("suback");
+    await client.expect("publish");
+    clearImmediate(ticker);
+    // Hundreds of thousands of topics were looked at.
+    expect(turns).toBeGreaterThan(20);
+  });
+});
+
+test("whoever does not read the answers is not asked for more", async () => {
+  const hub = await createHub({ mqtt: { port: 0 }, limits: { maxOutboundBytes: 1_000_000 } });
+  const { hostname, port } = new URL(hub.mqtt?.url ?? "");
+  const socket = connect(Number(port), hostname);
+  socket.pause();
+  socket.write(encodePacket({ type: "connect", protocolVersion: 5, clientId: "x", cleanStart: true, keepAlive: 0 }, 5));
+  // PINGREQ, each of which is answered.
+  socket.write(Buffer.from("c000".repeat(10_000_000), "hex"));
+  const { mqtt } = hub.metrics.traffic;
+  let received = -1;
+  const isStill = (): boolean => received === (received = mqtt.bytesReceived) && received > 0;
+  await expect.poll(isStill, { interval: 200, timeout: 30_000 }).toBe(true);
+  expect(received).toBeLessThan(15_000_000);
+  // Once it reads, it is served again, to the end.
+  socket.resume();
+  await once(socket, "drain");
+  await expect.poll(() => mqtt.bytesReceived, { timeout: 30_000 }).toBeGreaterThan(20_000_000);
+  socket.destroy();
+  await hub.close();
 });

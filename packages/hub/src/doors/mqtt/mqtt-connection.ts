@@ -175,13 +175,16 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
     // A retained message may be all that came, and nobody's to be told.
     else if (this.#door.journal !== undefined) flushScheduler.arm();
     if (this.#pacer !== undefined) this.#pace(this.#pacer, bytes.length);
+    // Whoever asks and does not take the answers is not asked for more.
+    if (this.unsentBytes >= this.#door.options.maxOutboundBytes) this.#readGate.shut("answers");
     poller.handleAnswered(this, clock.monotonic);
   }
 
   handleDrain(): void {
     this.#door.clock.tick();
     this.#output.handleDrain();
-    this.session?.pump();
+    if (this.isRoomy) this.handleRoom();
+    else this.session?.pump();
   }
 
   handleClose(error: Error | undefined): void {
@@ -211,6 +214,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   }
 
   handleRoom(): void {
+    if (!this.#isClosing) this.#readGate.open("answers");
     this.session?.pump();
   }
 
@@ -442,7 +446,7 @@ export class MqttConnection implements TransportListener, ServerConnectionOwner,
   #handleTimeout(): void {
     const now = this.#door.clock.tick().monotonic;
     // Who is not read cannot be heard.
-    if (this.#readGate.isShut("pace")) this.#core.excuseSilence(now);
+    if (this.#readGate.isShut("pace") || this.#readGate.isShut("answers")) this.#core.excuseSilence(now);
     this.#core.handleTimeout(now);
     if (now >= this.#expiresAt) this.disconnect(ReasonCode.maximumConnectTime, "the credentials have expired");
     if (!this.#isClosing) this.#armTimer();

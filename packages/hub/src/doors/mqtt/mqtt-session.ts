@@ -11,7 +11,8 @@ import type { SessionJournal } from "./session-journal.js";
 
 /** Retained messages that a new subscription is still to get, and what it asked for. */
 export interface Backlog {
-  readonly messages: Iterator<Message>;
+  /** Undefined where the search for them may pause. */
+  readonly messages: Iterator<Message | undefined>;
   readonly subscription: Subscription;
   /** True when the rest is no longer wanted. */
   isDropped: boolean;
@@ -46,6 +47,7 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
   #accessVersion = 0;
   /** Made when first needed, as the map is: most sessions never need them. */
   #backlogs: Fifo<Backlog> | undefined;
+  #isPumpDue = false;
   #backlogBySubscription: Map<Subscription, Backlog> | undefined;
   #losses: LossTrace | undefined;
 
@@ -120,10 +122,12 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     if (encoded !== undefined) this.#send(encoded, qos, retain, delivery.identifiers, delivery);
   }
 
-  /** Sends the retained messages that match a new subscription, as fast as the client takes them. */
-  deliverRetained(backlog: Backlog): void {
-    (this.#backlogs ??= new Fifo()).push(backlog);
-    (this.#backlogBySubscription ??= new Map()).set(backlog.subscription, backlog);
+  /** Sends the retained messages that match new subscriptions, as fast as the client takes them. */
+  deliverRetained(backlogs: readonly Backlog[]): void {
+    for (const backlog of backlogs) {
+      (this.#backlogs ??= new Fifo()).push(backlog);
+      (this.#backlogBySubscription ??= new Map()).set(backlog.subscription, backlog);
+    }
     this.#pumpBacklogs();
   }
 
@@ -274,12 +278,25 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     return connection === undefined || (connection.isRoomy && this.flow.fill <= RELIEF_FILL);
   }
 
+  /** Others have their turn before the search for retained messages goes on. */
+  #pumpLater(): void {
+    if (this.#isPumpDue) return;
+    this.#isPumpDue = true;
+    setImmediate(() => {
+      this.#isPumpDue = false;
+      this.#door.clock.tick();
+      if (this.connection !== undefined) this.pump();
+    });
+  }
+
   /** Whether the client published it, be it before a restart. [MQTT-3.8.3-3] */
   #isOwn({ origin }: Message): boolean {
     return origin.door === this.origin.door && origin.name === this.clientId;
   }
 
   #pumpBacklogs(): void {
+    if (this.#isPumpDue) return;
+    let pauses = 0;
     while (this.connection?.isRoomy === true && this.flow.waitingCount === 0) {
       const backlog = this.#backlogs?.peek();
       if (backlog === undefined) return;
@@ -288,6 +305,11 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
         this.#backlogs?.shift();
         this.#backlogBySubscription?.delete(backlog.subscription);
         continue;
+      }
+      if (next.value === undefined) {
+        if (++pauses < PAUSES_PER_TURN) continue;
+        this.#pumpLater();
+        return;
       }
       const { qos, identifier, noLocal } = backlog.subscription;
       if ((noLocal && this.#isOwn(next.value)) || !this.mayReceive(next.value.topic)) continue;
@@ -299,6 +321,9 @@ export class MqttSession implements Receiver, Congestible, SessionObserver<MqttM
     }
   }
 }
+
+/** Pauses in the search for retained messages that are passed over in a turn: it may take a millisecond. */
+const PAUSES_PER_TURN = 16;
 
 /** Whether the rules mean the same by both. */
 function isSame(a: Identity, b: Identity): boolean {

@@ -1,9 +1,12 @@
 import type { Transport } from "@isthmus/mqtt";
 
-/** Why nothing is read of a client: a verdict on it is awaited, receivers are behind, or it is too fast. */
-export type ShutReason = "held" | "congestion" | "pace";
+/**
+ * Why nothing is read of a client: a verdict on it is awaited, receivers are behind, it is too fast, or it does not take
+ * the answers to what it asks.
+ */
+export type ShutReason = "held" | "congestion" | "pace" | "answers";
 
-const BITS: Readonly<Record<ShutReason, number>> = { held: 1, congestion: 2, pace: 4 };
+const BITS: Readonly<Record<ShutReason, number>> = { held: 1, congestion: 2, pace: 4, answers: 8 };
 
 /** Reading of one transport, which goes on when nothing is against it any more. */
 export class ReadGate {

@@ -87,6 +87,6 @@ export class RequestIntake {
     connection.storeFirst();
     const properties = reasonString === undefined ? undefined : { reasonString };
     connection.send({ type: "suback", packetIdentifier: packet.packetIdentifier, reasonCodes, properties });
-    for (const backlog of backlogs) session.deliverRetained(backlog);
+    session.deliverRetained(backlogs);
   }
 }

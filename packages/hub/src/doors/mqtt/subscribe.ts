@@ -71,7 +71,7 @@ export function subscribe(
     session.journal?.saveSubscription(session, request.topicFilter, subscription);
     if (wantsRetained(request, subscription, known !== undefined)) {
       if (known !== undefined) session.dropBacklog(known);
-      const messages = source?.replay(subject) ?? door.exchange.retainedMatching(parsed.filter, door.clock.epoch);
+      const messages = source?.replay(subject) ?? door.exchange.scanRetained(parsed.filter, door.clock.epoch);
       backlogs.push({ messages, subscription, isDropped: false });
     }
     return qos;
