@@ -13,6 +13,10 @@ export interface DirectoryOptions {
   readonly maxRegistrations?: number;
   /** Links of one registration; more are refused 4.13. Default 1,000. */
   readonly maxLinks?: number;
+  /** Links of all registrations: each lookup goes through all of them. More are refused 5.03. Default 20,000. */
+  readonly maxTotalLinks?: number;
+  /** Bytes of the links of one registration; more are refused 4.13. Default 65,536. */
+  readonly maxRegistrationBytes?: number;
   /**
    * Milliseconds for which a registration that expired is kept out of sight, so that an update can bring it back
    * (RFC 9176 5.3). Default one hour.
@@ -38,10 +42,17 @@ export class ResourceDirectory implements Machine {
   /** When registrations expire, and once they did, when they are forgotten. */
   readonly #deadlines = new DeadlineQueue<Registration>();
   #nextId = 1;
+  /** Of all registrations. */
+  #linkCount = 0;
 
   constructor(options: DirectoryOptions = {}) {
     this.path = options.path ?? "/rd";
     this.#options = options;
+  }
+
+  /** Bytes that the links of a registration may take. */
+  get maxRegistrationBytes(): number {
+    return this.#options.maxRegistrationBytes ?? 65_536;
   }
 
   /** Registrations that are kept, those that expired among them. */
@@ -93,13 +104,15 @@ export class ResourceDirectory implements Machine {
     links: readonly Link[],
     isRetained = true,
   ): Registration {
-    const { maxLinks = 1_000 } = this.#options;
+    const { maxLinks = 1_000, maxTotalLinks = 20_000 } = this.#options;
     if (links.length > maxLinks) throw new CoapError(Code.REQUEST_ENTITY_TOO_LARGE, `more than ${maxLinks} links`);
     // RFC 9176 5: without an address that can be asked, the base is not optional.
     if ((parameters.base ?? registrant.source) === undefined)
       throw new CoapError(Code.BAD_REQUEST, "the base is missing");
-    const registration = this.findByName(parameters.ep, parameters.d) ?? this.#add(parameters, registrant);
-    registration.replace(parameters, registrant, links);
+    const known = this.findByName(parameters.ep, parameters.d);
+    if (this.#linkCount - (known?.links.length ?? 0) + links.length > maxTotalLinks) throw directoryFull();
+    const registration = known ?? this.#add(parameters, registrant);
+    this.#replace(registration, parameters, registrant, links);
     registration.isRetained = isRetained;
     this.#renew(now, registration);
     for (const listener of this.#listeners) listener.handleRegistered(registration);
@@ -117,7 +130,7 @@ export class ResourceDirectory implements Machine {
       throw new RangeError(`the id "${id}" cannot be used`);
     const registration = this.#insert(id, parameters, registrant);
     this.#nextId = Math.max(this.#nextId, Number(id) + 1);
-    registration.replace(parameters, registrant, links);
+    this.#replace(registration, parameters, registrant, links);
     registration.isRetained = isRetained;
     registration.expiresAt = expiresAt;
     registration.timer = this.#deadlines.add(registration, expiresAt);
@@ -159,9 +172,7 @@ export class ResourceDirectory implements Machine {
 
   #add(parameters: RegistrationParameters, registrant: Registrant): Registration {
     const { maxRegistrations = 10_000 } = this.#options;
-    if (this.size >= maxRegistrations) {
-      throw new CoapError(Code.SERVICE_UNAVAILABLE, "the directory is full", { maxAge: 600 });
-    }
+    if (this.size >= maxRegistrations) throw directoryFull();
     return this.#insert(String(this.#nextId++), parameters, registrant);
   }
 
@@ -170,6 +181,16 @@ export class ResourceDirectory implements Machine {
     this.#registrationById.set(id, registration);
     this.#idByName.set(nameKey(parameters.ep, parameters.d), id);
     return registration;
+  }
+
+  #replace(
+    registration: Registration,
+    parameters: RegistrationParameters,
+    registrant: Registrant,
+    links: readonly Link[],
+  ): void {
+    this.#linkCount += links.length - registration.links.length;
+    registration.replace(parameters, registrant, links);
   }
 
   #get(id: string): Registration {
@@ -196,6 +217,7 @@ export class ResourceDirectory implements Machine {
   #forget(registration: Registration): void {
     if (registration.timer !== undefined) this.#deadlines.cancel(registration.timer);
     registration.timer = undefined;
+    this.#linkCount -= registration.links.length;
     this.#registrationById.delete(registration.id);
     this.#idByName.delete(nameKey(registration.ep, registration.d));
   }
@@ -208,4 +230,8 @@ export class ResourceDirectory implements Machine {
 /** A sector that is absent is another than one that is empty; names have no control characters. */
 function nameKey(ep: string, d: string | undefined): string {
   return d === undefined ? ep : `${ep}\u0000${d}`;
+}
+
+function directoryFull(): CoapError {
+  return new CoapError(Code.SERVICE_UNAVAILABLE, "the directory is full", { maxAge: 600 });
 }

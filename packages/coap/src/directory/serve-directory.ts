@@ -125,6 +125,10 @@ class DirectoryService implements ServedDirectory, DirectoryListener {
       attributes: { rt: "core.rd", ct: Format.LINKS },
       accepts: [Format.LINKS],
       post: async (request) => {
+        if (request.payload.length > directory.maxRegistrationBytes) {
+          const message = `more than ${directory.maxRegistrationBytes} bytes of links`;
+          throw new CoapError(Code.REQUEST_ENTITY_TOO_LARGE, message);
+        }
         const parameters = parseRegistration(this.#queryOf(request));
         await this.#check(directory.findByName(parameters.ep, parameters.d), request, parameters.ep);
         const registrant = this.#registrantOf(request.peer);

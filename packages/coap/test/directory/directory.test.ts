@@ -190,6 +190,23 @@ describe("registration (RFC 9176 5)", () => {
       await post("ep=a", "</1>"),
     ]).toEqual(["4.13", "2.01", "5.03", "2.01"]);
   });
+
+  it("bounds the links of all registrations, and the bytes of one", async () => {
+    const bench = new DirectoryBench({}, { maxTotalLinks: 3, maxRegistrationBytes: 20 });
+    const post = async (query: string, body: string) =>
+      (await bench.ask(`/rd?${query}`, { method: "POST", body, contentFormat: 40 })).status;
+    expect([
+      await post("ep=a", "</1>,</2>"),
+      await post("ep=b", "</1>,</2>"),
+      await post("ep=b", "</1>"),
+      await post("ep=a", "</1>,</2>,</3>"),
+      await post("ep=a", "</1>"),
+      await post("ep=b", "</1>,</2>"),
+      await post("ep=b", "</a-longer-path-than-that>"),
+    ]).toEqual(["2.01", "5.03", "2.01", "5.03", "2.01", "2.01", "4.13"]);
+    await bench.pass(200_000_000);
+    expect(await post("ep=c", "</1>,</2>,</3>")).toBe("2.01");
+  });
 });
 
 describe("what becomes of a registration (RFC 9176 5.3)", () => {
