@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { encodePacket } from "@isthmus/mqtt/codec";
 import { WebSocketTransport } from "@isthmus/mqtt/transport-node";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -11,8 +12,8 @@ let hub: Hub;
 let url: URL;
 const sockets: Socket[] = [];
 
-async function open(http: Partial<HubOptions["http"]> = {}): Promise<void> {
-  hub = await createHub({ http: { port: 0, ...http } });
+async function open(http: Partial<HubOptions["http"]> = {}, others: HubOptions = {}): Promise<void> {
+  hub = await createHub({ http: { port: 0, ...http }, ...others });
   url = new URL(hub.http?.url ?? "");
 }
 
@@ -122,6 +123,22 @@ describe("a WebSocket [MQTT-6.0.0-3]", () => {
 
   test("without a key is a bad request", async () => {
     expect(statusOf(await exchange(upgrade("/mqtt", { "Sec-WebSocket-Key": "short" })))).toBe(400);
+  });
+
+  test.each([
+    ["/other", "mqtt"],
+    ["/.well-known/coap", "mqtt"],
+    ["/topics/", "isthmus"],
+  ])("a client that is refused at %s and resets its connection harms nobody", async (path, protocol) => {
+    await hub.close();
+    await open({}, { coap: { port: 0 } });
+    // Some are reset before the answer is there, some after.
+    for (const delay of [0, 5, 50]) {
+      const socket = await openSocket(upgrade(path, { "Sec-WebSocket-Protocol": protocol }));
+      await setTimeout(delay);
+      socket.resetAndDestroy();
+    }
+    expect(statusOf(await exchange(get("/livez")))).toBe(200);
   });
 
   test("a client that was refused and stays is closed", async () => {

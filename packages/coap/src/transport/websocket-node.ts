@@ -68,12 +68,12 @@ export function openWebSocketDoor(options: WebSocketAcceptOptions = {}): WebSock
         return;
       }
       if (connections.size >= (options.maxConnections ?? MAX_CONNECTIONS)) {
-        socket.end("HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n");
+        refuseUpgrade(socket, "503 Service Unavailable");
         return;
       }
       const offered = request.headers["sec-websocket-protocol"]?.split(",").map((name) => name.trim()) ?? [];
       if (!offered.includes(webSocketSubprotocol)) {
-        socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+        refuseUpgrade(socket, "400 Bad Request");
         return;
       }
       server.handleUpgrade(request, socket, head, (webSocket) => accept(webSocket, request, accepted));
@@ -97,7 +97,7 @@ export async function listenWebSocket(options: WebSocketListenOptions = {}): Pro
   const server = createServer((_request, response) => response.writeHead(404).end());
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (request.url === webSocketPath) door.handleUpgrade(request, socket, head);
-    else socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
+    else refuseUpgrade(socket, "404 Not Found");
   });
   server.listen(options.port ?? 0, options.host ?? "127.0.0.1");
   await once(server, "listening");
@@ -113,6 +113,14 @@ export async function listenWebSocket(options: WebSocketListenOptions = {}): Pro
       await closed;
     },
   };
+}
+
+function refuseUpgrade(socket: Duplex, status: string): void {
+  // With the upgrade the HTTP server let go of the socket: an error that nobody hears would end the process.
+  socket.on("error", () => socket.destroy());
+  // The client may leave its side open.
+  socket.on("finish", () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
 }
 
 /** Loaded with the first WebSocket, at once: it takes twelve megabytes that most servers have no use for. */

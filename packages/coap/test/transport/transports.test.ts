@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { connect as connectTcpSocket } from "node:net";
+import { connect as connectTcpSocket, type Socket } from "node:net";
 import { once } from "node:events";
 import { connect as connectTlsSocket } from "node:tls";
 import { WebSocket } from "ws";
@@ -366,6 +366,31 @@ describe("connections", () => {
       const [error] = await once(socket, "error");
       expect(String(error)).toMatch(/40[04]/);
     }
+  });
+
+  test.each([
+    { name: "of another subprotocol", maxConnections: 1, path: webSocketPath, protocol: "mqtt", status: 400 },
+    { name: "at another path", maxConnections: 1, path: "/mqtt", protocol: "coap", status: 404 },
+    { name: "beyond the bound on connections", maxConnections: 0, path: webSocketPath, protocol: "coap", status: 503 },
+  ])("a WebSocket $name leaves nothing behind, whether its client stays or resets", async (refused) => {
+    const { maxConnections, path, protocol, status } = refused;
+    const server = await listenWebSocket({ handler: new Workbench(), maxConnections });
+    const refuse = async (): Promise<Socket> => {
+      const socket = connectTcpSocket({ port: server.address.port, host: "127.0.0.1", allowHalfOpen: true });
+      socket.write(
+        `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+          `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: ${protocol}\r\n\r\n`,
+      );
+      const [answer] = await once(socket, "data");
+      expect(String(answer)).toContain(`HTTP/1.1 ${status}`);
+      return socket;
+    };
+    // An error of the server's side that nobody hears would be one of this run.
+    (await refuse()).resetAndDestroy();
+    const staying = await refuse();
+    // It would wait for the side that the client leaves open.
+    await server.close();
+    staying.destroy();
   });
 
   test("a handshake that is under way when the server closes is cut off", async () => {

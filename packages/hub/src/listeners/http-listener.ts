@@ -75,6 +75,9 @@ function createHttpServer(options: HttpListenerOptions, handleConnection: Connec
   // Loaded with the first WebSocket.
   let loading: Promise<WebSocketServer> | undefined;
   server.on("upgrade", (request, socket, head) => {
+    // The server has let go of the socket. Until somebody else takes it, perhaps after modules were loaded, the client may
+    // reset it, and an error that nobody hears would end the process.
+    socket.on("error", () => socket.destroy());
     const mount = findMount(options.mounts, pathOf(request));
     const problem = checkUpgrade(options, request, mount);
     if (problem !== undefined) {
@@ -102,11 +105,7 @@ async function upgrade(
   head: Buffer,
   handleConnection: ConnectionHandler,
 ): Promise<void> {
-  // The client may go while the first of all is waiting for the module.
-  const destroy = (): unknown => socket.destroy();
-  socket.once("error", destroy);
   const webSockets = await loading;
-  socket.off("error", destroy);
   webSockets.handleUpgrade(request, socket, head, (webSocket) => {
     const peer = peerOf(request.socket);
     handleConnection(new WebSocketTransport(webSocket, peer.address), peer);
@@ -148,7 +147,6 @@ function checkUpgrade(
 }
 
 function refuseUpgrade(socket: Duplex, { status, reason }: Problem): void {
-  socket.on("error", () => socket.destroy());
   // The client may leave its side open.
   socket.on("finish", () => socket.destroy());
   socket.end(

@@ -11,7 +11,7 @@ export interface HttpEntrance extends WebOriginPolicy {
 /** Answers a request. It must not throw, and whatever it starts must end with the response. */
 export type HttpHandler = (request: IncomingMessage, response: ServerResponse, entrance: HttpEntrance) => void;
 
-/** Takes over the connection of a request for a WebSocket. It must not throw. */
+/** Takes over the connection of a request for a WebSocket, whose errors are heard already. It must not throw. */
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer, entrance: HttpEntrance) => void;
 
 /** What the HTTP listener serves beside MQTT over WebSocket: a path with all that is below. */

@@ -259,8 +259,6 @@ export class HttpDoor {
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, entrance: HttpEntrance): Promise<void> {
-    const destroy = (): unknown => socket.destroy();
-    socket.once("error", destroy);
     const target = parseRequestTarget(request, this.#path);
     const token = target.query.get("token") ?? undefined;
     const caller = await identifyRequest(this.#context, request, entrance, token);
@@ -269,7 +267,6 @@ export class HttpDoor {
     const topic = this.#topics.parse(target.levels);
     const stream = this.#streamRequest({ request, target, caller }, topic);
     this.#events.check(stream);
-    socket.off("error", destroy);
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) =>
       serveEventSocket(this.#events, stream, webSocket, this.#options),
     );
