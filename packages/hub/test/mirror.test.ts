@@ -1,6 +1,6 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { CoapClient, type CoapServer, connectorOf, createClient, createServer } from "@isthmus/coap";
+import { CoapClient, type CoapServer, connectorOf, createClient, createServer, Option } from "@isthmus/coap";
 import { bindUdp, type UdpTransport } from "@isthmus/coap/transport-node";
 import { decodeUtf8 } from "@isthmus/bytes";
 import { MemoryStore } from "@isthmus/exchange";
@@ -175,6 +175,27 @@ describe("a device that registers", () => {
     expect([put.status, device.relay]).toEqual(["2.04", "on"]);
     expect((await client.request(`${hub.url}/nest_bedroom/nothing`)).status).toBe("4.04");
     expect((await client.request(`${hub.url}/nobody/temp`)).status).toBe("4.04");
+  });
+
+  test("is asked for nothing that its topic does not name", async () => {
+    const access = new (class extends AnonymousAccess {
+      override mayPublish(_: unknown, topic: { name: string }): boolean {
+        return topic.name.startsWith("devices/pump/public/") || topic.name === "devices/pump/$online";
+      }
+    })(true, true);
+    const hub = await Bench.open({}, undefined, access);
+    const device = await Device.start();
+    await device.register(hub, "ep=pump", "");
+    await using client = createClient();
+    const put = async (...segments: string[]): Promise<string> => {
+      const options = segments.map((segment) => [Option.URI_PATH, segment] as const);
+      return (await client.request(`${hub.url}/pump`, { method: "PUT", body: "on", options })).status;
+    };
+    expect(await put("relay")).toBe("4.03");
+    expect(await put("public", "..", "relay")).toBe("4.00");
+    expect(await put("public", ".", "..", "relay")).toBe("4.00");
+    expect(await put("public", "relay")).toBe("4.04");
+    expect(device.written).toEqual([]);
   });
 
   test("is observed once, however many observe it through the hub", async () => {

@@ -61,6 +61,8 @@ export interface ReverseProxyOptions {
 /**
  * Answers as if it were the server itself (RFC 7252 5.7.3): mount it at a path of a server.
  *
+ * A path with a segment "." or ".." is answered 4.00: written as a URI it would lead out of what was asked for.
+ *
  * @example
  * server.mount("/attic", createReverseProxy({ relay, locate: below("/attic", "coap://[fd00::7]") }));
  */
@@ -68,6 +70,9 @@ export function createReverseProxy({ relay, locate }: ReverseProxyOptions): Requ
   return {
     handleRequest(now, request) {
       try {
+        if (request.path.segments.some(isDotSegment)) {
+          throw new CoapError(Code.BAD_REQUEST, `${request.path.text} has dot segments`);
+        }
         const uri = locate(request);
         if (uri === undefined) throw new CoapError(Code.NOT_FOUND);
         relayRequest(now, relay, parseProxyTarget(uri), request);
@@ -76,6 +81,11 @@ export function createReverseProxy({ relay, locate }: ReverseProxyOptions): Requ
       }
     },
   };
+}
+
+/** RFC 7252 5.10.1: a Uri-Path MUST NOT be one. */
+function isDotSegment(segment: string): boolean {
+  return segment === "." || segment === "..";
 }
 
 /** Finds what is below `prefix` at the same path below `base`, an absolute CoAP URI, its query kept. */

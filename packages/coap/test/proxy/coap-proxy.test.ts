@@ -333,6 +333,28 @@ describe("a reverse proxy (RFC 7252 5.7.3)", () => {
     expect((await ask("/other")).status).toBe("4.04");
   });
 
+  it("does not lead out of what it stands for: dot segments are answered 4.00 (RFC 7252 5.10.1)", async () => {
+    const bench = new ProxyBench((relay) => {
+      const own = createServer();
+      own.mount("/attic", createReverseProxy({ relay, locate: below("/attic", `${BASE}/house`) }));
+      return own;
+    });
+    const asked: string[] = [];
+    bench.origin.get("/*rest", ({ params }) => {
+      asked.push(params.rest.join("/"));
+      return "";
+    });
+    const ask = (...segments: string[]) => {
+      const options = segments.map((segment) => [Option.URI_PATH, segment] as const);
+      return bench.settle(bench.client().request(`coap://${PROXY}/attic`, { options }));
+    };
+    expect((await ask("a", "..", "..", "secret")).status).toBe("4.00");
+    expect((await ask(".", "a")).status).toBe("4.00");
+    // A name that has dots is none.
+    expect((await ask("..a", "b...")).status).toBe("2.05");
+    expect(asked).toEqual(["house/..a/b..."]);
+  });
+
   it("answers 4.04 for what it cannot locate", async () => {
     const bench = new ProxyBench((relay) => createReverseProxy({ relay, locate: () => undefined }));
     expect((await bench.settle(bench.client().request(`coap://${PROXY}/x`))).status).toBe("4.04");
