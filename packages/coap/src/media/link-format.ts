@@ -71,12 +71,16 @@ function formatLink({ target, attributes }: Link): string {
 function formatAttribute([name, value]: LinkAttribute): string {
   if (!NAME.test(name)) throw new TypeError(`"${name}" is not the name of a link attribute`);
   if (value === undefined) return `;${name}`;
-  // RFC 8187 3.2: what stands after `title*=` is a token, never quoted.
-  const isBare = name.endsWith("*") || (/^(0|[1-9][0-9]*)$/.test(value) && !ALWAYS_QUOTED.has(name));
+  // RFC 8187 3.2: what stands after `title*=` is not quoted. What is of another form must be, lest it be read as more links.
+  const isBare = name.endsWith("*")
+    ? EXTENDED_VALUE.test(value)
+    : /^(0|[1-9][0-9]*)$/.test(value) && !ALWAYS_QUOTED.has(name);
   return isBare ? `;${name}=${value}` : `;${name}="${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
 }
 
 const NAME = /^[!#$&+\-.^_`|~0-9A-Za-z]+\*?$/;
+/** RFC 8187 3.2.1: charset, language, and text of which no character ends an attribute. */
+const EXTENDED_VALUE = /^[!#$%&+\-^_`{}~0-9A-Za-z]+'[0-9A-Za-z-]*'(?:%[0-9A-Fa-f]{2}|[!#$&+\-.^_`|~0-9A-Za-z])*$/;
 /** RFC 6690 2: these are quoted-string even when they are digits. */
 const ALWAYS_QUOTED = new Set(["anchor", "title", "rt", "if"]);
 

@@ -106,6 +106,14 @@ describe("discovery (RFC 9176 4.3)", () => {
 });
 
 describe("registration (RFC 9176 5)", () => {
+  it("of a link gives lookups that link and no other, whatever its attributes say", async () => {
+    const bench = new DirectoryBench();
+    await bench.register("ep=sly", '</a>;title*="x,<coap://evil/>,<"', "2001:db8::2");
+    await bench.register("ep=plain", "</b>", "2001:db8::3");
+    const found = parseLinks((await bench.ask("/rd-lookup/res")).text());
+    expect(found.map(({ target }) => target)).toEqual(["coap://[2001:db8::2]:40000/a", "coap://[2001:db8::3]:40000/b"]);
+  });
+
   it("takes an endpoint in, and shows its links resolved against where it came from", async () => {
     const bench = new DirectoryBench();
     expect(await bench.register("ep=node1")).toBe("/rd/1");

@@ -72,7 +72,17 @@ describe("CoRE Link Format (RFC 6690 2)", () => {
     expect(() => formatLinks([link("/a", { "no token": 1 })])).toThrow(TypeError);
   });
 
-  const name = fc.stringMatching(/^[a-z][a-z0-9.-]{0,8}$/);
+  it("writes a value that is of no other form in quotes: it makes no links of its own", () => {
+    const forged = parseLinks('</a>;title*="x,<coap://evil/>,<"');
+    expect(forged).toEqual([link("/a", { "title*": "x,<coap://evil/>,<" })]);
+    expect(formatLinks(forged)).toBe('</a>;title*="x,<coap://evil/>,<"');
+    // RFC 8187 3.2.1: the percent sign stands before two digits, and after the second apostrophe all is encoded.
+    expect(formatLinks([link("/a", { "title*": "UTF-8'de'%c3" }), link("/b", { "title*": "UTF-8'de'%c" })])).toBe(
+      "</a>;title*=UTF-8'de'%c3,</b>;title*=\"UTF-8'de'%c\"",
+    );
+  });
+
+  const name = fc.stringMatching(/^[a-z][a-z0-9.-]{0,8}\*?$/);
   const attributes = fc.uniqueArray(fc.tuple(name, fc.option(fc.string({ unit: "grapheme" }), { nil: undefined })), {
     selector: ([key]) => key,
   });
