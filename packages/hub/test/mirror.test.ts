@@ -5,7 +5,7 @@ import { bindUdp, type UdpTransport } from "@isthmus/coap/transport-node";
 import { decodeUtf8 } from "@isthmus/bytes";
 import { MemoryStore } from "@isthmus/exchange";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { AnonymousAccess } from "../src/access/access.js";
+import { AnonymousAccess, type Credentials, type Identity } from "../src/access/access.js";
 import { CoapDoor } from "../src/doors/coap/coap-door.js";
 import { COAP_DEFAULTS } from "../src/doors/coap/coap-options.js";
 import { Mirror } from "../src/mirror/mirror.js";
@@ -308,6 +308,36 @@ describe("a device that registers", () => {
     await expect(device.register(hub, "ep=evil")).rejects.toThrow("4.03");
     await device.register(hub, "ep=good");
     await hub.waitFor("devices/good/temp", "20");
+  });
+});
+
+describe("the name of a device", () => {
+  const access = new (class extends AnonymousAccess {
+    override authenticate(credentials?: Credentials): Identity {
+      return { user: credentials?.user };
+    }
+  })(true, true);
+
+  test("belongs to who registered it, for as long as it is registered", async () => {
+    const hub = await Bench.open({}, undefined, access);
+    const device = await Device.start();
+    const location = await device.register(hub, "ep=pump&user=anna");
+    await expect(device.register(hub, "ep=pump&user=ben")).rejects.toThrow("4.03");
+    await device.register(hub, "ep=pump&user=anna");
+    const remove = async (user: string): Promise<string> =>
+      (await device.client.request(`${hub.url}${location}?user=${user}`, { method: "DELETE" })).status;
+    expect([await remove("ben"), await remove("anna")]).toEqual(["4.03", "2.02"]);
+    await device.register(hub, "ep=pump&user=ben");
+  });
+
+  test("is not taken by a registration that failed", async () => {
+    const hub = await Bench.open({ maxDevices: 1 }, undefined, access);
+    const device = await Device.start();
+    await expect(device.register(hub, "ep=pump&user=anna", "</temp")).rejects.toThrow("4.00");
+    const location = await device.register(hub, "ep=pump&user=ben");
+    await expect(device.register(hub, "ep=lamp&user=anna")).rejects.toThrow("5.03");
+    await device.client.request(`${hub.url}${location}?user=ben`, { method: "DELETE" });
+    await device.register(hub, "ep=lamp&user=ben");
   });
 });
 

@@ -8,6 +8,7 @@ export {
 } from "./registration-parameters.js";
 export { type DirectoryListener, type DirectoryOptions, ResourceDirectory } from "./resource-directory.js";
 export {
+  type DirectoryGrant,
   type DirectoryPolicy,
   firstComeFirstRemembered,
   serveDirectory,

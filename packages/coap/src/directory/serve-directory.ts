@@ -20,14 +20,21 @@ import { parseRegistration, parseUpdate } from "./registration-parameters.js";
 import type { DirectoryListener, ResourceDirectory } from "./resource-directory.js";
 
 /**
+ * Makes the change that was allowed, by calling `change` once and returning what it returns. Between the policy's answer and
+ * this call others may have made theirs: it may throw a CoapError instead.
+ */
+export type DirectoryGrant = <T>(change: () => T) => T;
+
+/**
  * Whether a registrant may do what it wants to: to `registration`, or to register `ep` when there is none of that name yet.
- * It may throw a CoapError that says more.
+ * It may throw a CoapError that says more. Whoever must know who made a change gives a grant in the place of `true`: the
+ * directory's listeners are told within.
  */
 export type DirectoryPolicy = (
   registration: Registration | undefined,
   request: ServerRequest,
   ep: string,
-) => boolean | Promise<boolean>;
+) => boolean | DirectoryGrant | Promise<boolean | DirectoryGrant>;
 
 /** How a directory is served. */
 export interface ServeDirectoryOptions {
@@ -130,9 +137,10 @@ class DirectoryService implements ServedDirectory, DirectoryListener {
           throw new CoapError(Code.REQUEST_ENTITY_TOO_LARGE, message);
         }
         const parameters = parseRegistration(this.#queryOf(request));
-        await this.#check(directory.findByName(parameters.ep, parameters.d), request, parameters.ep);
+        const known = directory.findByName(parameters.ep, parameters.d);
+        const grant = await this.#check(known, request, parameters.ep);
         const registrant = this.#registrantOf(request.peer);
-        const registration = directory.register(this.#now(), parameters, registrant, linksOf(request));
+        const registration = grant(() => directory.register(this.#now(), parameters, registrant, linksOf(request)));
         // RFC 9176 5: the same location as before when the name is known.
         return created(directory.locationOf(registration));
       },
@@ -144,13 +152,13 @@ class DirectoryService implements ServedDirectory, DirectoryListener {
         const id = idOf(request.params);
         if (request.payload.length > 0) throw new CoapError(Code.BAD_REQUEST, "an update has no payload");
         const parameters = parseUpdate(this.#queryOf(request));
-        await this.#check(find(directory, id), request);
-        directory.update(this.#now(), id, parameters, this.#registrantOf(request.peer));
+        const grant = await this.#check(find(directory, id), request);
+        grant(() => directory.update(this.#now(), id, parameters, this.#registrantOf(request.peer)));
       },
       delete: async (request) => {
         const id = idOf(request.params);
-        await this.#check(find(directory, id), request);
-        directory.remove(id);
+        const grant = await this.#check(find(directory, id), request);
+        grant(() => directory.remove(id));
       },
     });
   }
@@ -175,8 +183,9 @@ class DirectoryService implements ServedDirectory, DirectoryListener {
       throw new CoapError(Code.BAD_GATEWAY, "the endpoint does not show its links", { cause });
     });
     // Somebody else may have taken the name meanwhile.
-    await this.#check(this.#directory.findByName(parameters.ep, parameters.d), request, parameters.ep);
-    this.#directory.register(this.#now(), parameters, registrant, items, false);
+    const known = this.#directory.findByName(parameters.ep, parameters.d);
+    const grant = await this.#check(known, request, parameters.ep);
+    grant(() => this.#directory.register(this.#now(), parameters, registrant, items, false));
     return changed();
   }
 
@@ -208,9 +217,10 @@ class DirectoryService implements ServedDirectory, DirectoryListener {
     registration: Registration | undefined,
     request: ServerRequest,
     ep = registration?.ep ?? "",
-  ): Promise<void> {
-    if ((await this.#options.allow?.(registration, request, ep)) ?? true) return;
-    throw new CoapError(Code.FORBIDDEN, "this endpoint is registered by another");
+  ): Promise<DirectoryGrant> {
+    const verdict = (await this.#options.allow?.(registration, request, ep)) ?? true;
+    if (verdict === false) throw new CoapError(Code.FORBIDDEN, "this endpoint is registered by another");
+    return verdict === true ? (change) => change() : verdict;
   }
 
   #registrantOf(peer: Peer): Registrant {

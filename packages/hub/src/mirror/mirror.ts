@@ -1,5 +1,7 @@
 import {
+  Code,
   CoapClient,
+  CoapError,
   type CoapServer,
   type DirectoryListener,
   type DirectoryPolicy,
@@ -48,8 +50,10 @@ export class Mirror implements HubPart, DirectoryListener {
   readonly #topics: TopicSpace;
   readonly #table: RegistrationTable;
   readonly #deviceByRegistration = new Map<Registration, { readonly device: MirroredDevice; readonly state: string }>();
-  /** Who registered what; kept from the request to the moment at which the directory tells. */
+  /** Who registered what is registered now. */
   readonly #identityByName = new Map<string, Identity>();
+  /** Who makes the change that the directory tells of; undefined while nobody makes one. */
+  #registering: Identity | undefined;
   #connector: DeviceConnector | undefined;
   #client: CoapClient | undefined;
   #proxy: DeviceProxy | undefined;
@@ -111,7 +115,8 @@ export class Mirror implements HubPart, DirectoryListener {
   }
 
   handleRegistered(registration: Registration): void {
-    const identity = this.#identityOf(registration);
+    const identity = this.#registering ?? this.#identityOf(registration);
+    this.#identityByName.set(nameOf(registration), identity);
     this.#table.put({ record: registration.record, expiresAt: this.#epochOf(registration.expiresAt), identity });
     this.#hub.flushScheduler.arm();
     const base = this.#baseOf(registration);
@@ -146,13 +151,23 @@ export class Mirror implements HubPart, DirectoryListener {
     try {
       const { identity } = await identifyPeer(this.#hub, request);
       this.#topics.checkWritable(identity, this.#mapping.statusTopicOf(ep, "$online"));
-      const name = registration === undefined ? nameKey(ep, request.query.get("d")) : nameOf(registration);
-      const owner = this.#identityByName.get(name);
-      const isOwn =
-        owner?.user === undefined ? firstComeFirstRemembered(registration, request, ep) : owner.user === identity.user;
-      if (isOwn === false) return false;
-      this.#identityByName.set(name, identity);
-      return true;
+      const d = registration === undefined ? request.query.get("d") : registration.d;
+      const isOwn = (): boolean => {
+        const owner = this.#identityByName.get(nameKey(ep, d));
+        if (owner?.user !== undefined) return owner.user === identity.user;
+        return firstComeFirstRemembered(this.directory.findByName(ep, d), request, ep) === true;
+      };
+      if (!isOwn()) return false;
+      return (change) => {
+        // Of two who ask for a name at the same time the first has it.
+        if (!isOwn()) throw new CoapError(Code.FORBIDDEN, "this endpoint is registered by another");
+        this.#registering = identity;
+        try {
+          return change();
+        } finally {
+          this.#registering = undefined;
+        }
+      };
     } catch (error) {
       throw toCoapError(error, Number.POSITIVE_INFINITY);
     }
