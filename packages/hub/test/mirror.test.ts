@@ -358,6 +358,9 @@ describe("the mapping from resources to topics", () => {
     ["thermo-7", "/t", "house/thermo-7/temperature"],
     ["thermo-7", "/u", "devices/thermo-7/u"],
     ["lamp", "/on", "lightson"],
+    // Names that say something else where text is replaced.
+    ["$&$'$$", "/$&/$`", "devices/$&$'$$/$&/$`"],
+    ["{path}", "/{endpoint}", "devices/{path}/{endpoint}"],
   ])("makes %s %s %s", (endpoint, path, topic) => {
     expect(mapping.topicOf(endpoint, path)).toBe(topic);
   });

@@ -25,7 +25,10 @@ export class TopicMapping {
     const rule = this.#rules.find(({ matches }) => matches(endpoint, path));
     if (rule?.topic === false) return undefined;
     const template = rule?.topic ?? `${this.#prefix}/{endpoint}/{path}`;
-    const topic = template.replaceAll("{endpoint}", levelOf(endpoint)).replaceAll("{path}", levelsOf(path));
+    // At once and as they are: a name that says "{path}" or "$&" is a name.
+    const topic = template.replaceAll(/\{(endpoint|path)\}/g, (_, name) =>
+      name === "endpoint" ? levelOf(endpoint) : levelsOf(path),
+    );
     return topic.replace(/\/$/, "");
   }
 
