@@ -22,11 +22,13 @@ interface Node<T> {
 
 /** Paths whose match is remembered. */
 const CACHE_PLACES = 4_096;
+/** Longer paths are not remembered: many of them, which anybody can ask for, would take gigabytes. */
+const MAX_CACHED_CHARACTERS = 256;
 
 /**
  * Path patterns and where they lead. Literal segments win over parameters, those over the rest of a path.
  *
- * A path that was looked up before costs one look into a map.
+ * A path that was looked up before costs one look into a map, unless it is a long one.
  */
 export class Router<T> {
   readonly #root: Node<T> = emptyNode();
@@ -62,6 +64,7 @@ export class Router<T> {
     const known = this.#matchByPath.get(path.text);
     if (known !== undefined) return known ?? undefined;
     const match = matchFrom(this.#root, path.segments, 0, []);
+    if (path.text.length > MAX_CACHED_CHARACTERS) return match;
     // Starting anew now and then is as good as an order of use, and costs nothing per request.
     if (this.#matchByPath.size >= CACHE_PLACES) this.#matchByPath.clear();
     this.#matchByPath.set(path.text, match ?? null);
