@@ -23,11 +23,24 @@ export function decodeSenmlJson(payload: Uint8Array): SenmlRecord[] {
   });
 }
 
+const BASE64URL = encodeUtf8("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+
 /** RFC 4648 5, without padding. */
 export function encodeBase64Url(bytes: Uint8Array): string {
-  let binary = "";
-  for (const byte of bytes) binary += String.fromCharCode(byte);
-  return btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  // A string that grows by a character at a time takes seconds for some megabytes; an array of its bytes does not.
+  const text = new Uint8Array(Math.ceil((bytes.length * 4) / 3));
+  let at = 0;
+  for (let i = 0; i < bytes.length; i += 3) {
+    // Bytes beyond the end are zeros, and the characters that say only those do not fit in.
+    const group = (byteOf(bytes, i) << 16) | (byteOf(bytes, i + 1) << 8) | byteOf(bytes, i + 2);
+    for (let shift = 18; shift >= 0 && at < text.length; shift -= 6)
+      text[at++] = byteOf(BASE64URL, (group >> shift) & 63);
+  }
+  return decodeUtf8(text);
+}
+
+function byteOf(bytes: Uint8Array, index: number): number {
+  return bytes[index] ?? 0;
 }
 
 /** @throws SenmlError for any other text. */
@@ -36,7 +49,10 @@ export function decodeBase64Url(text: string): Uint8Array {
   if (!/^[A-Za-z0-9_-]*={0,2}$/.test(text)) throw new SenmlError(`"${text}" is not base64url`);
   try {
     const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-    return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+    const bytes = new Uint8Array(binary.length);
+    // To go through the text as something iterable takes forty times as long.
+    for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+    return bytes;
   } catch (cause) {
     throw new SenmlError(`"${text}" is not base64url`, { cause });
   }

@@ -1,6 +1,6 @@
-import { encodeUtf8, fromHex, toHex } from "@isthmus/bytes";
+import { decodeUtf8, encodeUtf8, fromHex, toHex } from "@isthmus/bytes";
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   decodeSenmlCbor,
   decodeSenmlJson,
@@ -104,6 +104,27 @@ describe.each(forms)("SenML in $form (RFC 8428 5, 6, 7)", ({ encode, decode, exa
         ? fromHex("81a20061610264 7761726d")
         : encodeUtf8(encode === encodeSenmlJson ? wrong.JSON : wrong.XML);
     expect(() => decode(payload)).toThrow(/"warm" is not the number that "v" takes/);
+  });
+});
+
+describe("bytes in SenML JSON", () => {
+  const lengths = [0, 1, 2, 3, 4, 5, 255, 256, 257];
+  it.each(lengths)("are base64url without padding: %i of them", (length) => {
+    const dataValue = Uint8Array.from({ length }, (_, i) => 255 - (i % 256));
+    const payload = encodeSenmlJson([{ dataValue }]);
+    expect(decodeUtf8(payload)).toBe(`[{"vd":"${Buffer.from(dataValue).toString("base64url")}"}]`);
+    expect(decodeSenmlJson(payload)).toEqual([{ dataValue }]);
+  });
+
+  it("are not put into a text one by one, which for some megabytes takes seconds", () => {
+    const dataValue = new Uint8Array(65_536).fill(0xa5);
+    const fromCharCode = vi.spyOn(String, "fromCharCode");
+    try {
+      expect(encodeSenmlJson([{ dataValue }])).toHaveLength(Math.ceil((65_536 * 4) / 3) + '[{"vd":""}]'.length);
+      expect(fromCharCode.mock.calls.length).toBeLessThan(100);
+    } finally {
+      fromCharCode.mockRestore();
+    }
   });
 });
 
