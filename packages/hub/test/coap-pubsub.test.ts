@@ -90,6 +90,11 @@ describe("a collection", () => {
     expect((await ask("POST", "/ps", { body: "{}", contentFormat: 50 })).status).toBe("4.15");
   });
 
+  test("takes parameters of a few kilobytes, and no more", async () => {
+    expect((await create({ 4: "x".repeat(3_000) })).status).toBe("2.01");
+    expect((await create({ 4: "x".repeat(5_000) })).status).toBe("4.13");
+  });
+
   test("is searched by FETCH (2.4.2)", async () => {
     await create({ 4: "temperature" });
     await create({ 0: "b", 4: "humidity" });

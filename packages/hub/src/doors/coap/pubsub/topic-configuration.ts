@@ -66,7 +66,13 @@ export function checkFixed(values: TopicParameters, changes: TopicParameters): v
   }
 }
 
+/** Bytes of a map of parameters: they are kept as long as the topic. The longest that makes sense has about a hundred. */
+const MAX_MAP_BYTES = 4_096;
+
 function decodeMap(payload: Uint8Array): ReadonlyMap<unknown, unknown> {
+  if (payload.length > MAX_MAP_BYTES) {
+    throw new RequestRefusedError("too-large", `the parameters of a topic take ${MAX_MAP_BYTES} bytes at the most`);
+  }
   let value: unknown;
   try {
     value = decodeCbor(payload, { useMaps: true });
