@@ -376,6 +376,50 @@ describe("an event stream", () => {
     socket.destroy();
   });
 
+  test("all filters together keep so many bytes: the oldest messages make room, whatever filter keeps them", async () => {
+    await restart({ httpLimits: { maxTotalEventBytes: 10_000 } });
+    const quiet = events("/topics/quiet");
+    const busy = [events("/topics/busy/+"), events("/topics/busy/%23")];
+    const [{ id = "" }] = [await nextEvent(quiet), ...(await Promise.all(busy.map(nextEvent)))];
+    await put("/topics/quiet", "x".repeat(3000));
+    await nextEvent(quiet);
+    await quiet.return();
+    // Two messages are kept, though there are two filters that match them.
+    for (let count = 0; count < 4; count++) await put("/topics/busy/1", `${count}${"x".repeat(3000)}`);
+    const told = await Promise.all(busy.map(async (stream) => [await nextEvent(stream), await nextEvent(stream)]));
+    for (const stream of busy) await stream.return();
+    const reset = await nextEvent(events("/topics/quiet", { "last-event-id": id }));
+    expect(reset).toMatchObject({ event: "reset" });
+    const again = events("/topics/busy/+", { "last-event-id": told[0]?.[1]?.id ?? "" });
+    expect(await nextMessage(again)).toMatchObject({ payload: expect.stringMatching(/^2x/) as string });
+  });
+
+  test("a message that takes more than all filters may keep is lost to streams, which are told so", async () => {
+    await restart({ httpLimits: { maxTotalEventBytes: 4000 } });
+    const stream = events("/topics/a");
+    await nextEvent(stream);
+    await put("/topics/a", "\u0001".repeat(1000));
+    expect(await nextEvent(stream)).toEqual({ event: "lost", data: '{"events":1}' });
+    await put("/topics/a", "2");
+    expect(await nextMessage(stream)).toMatchObject({ payload: "2" });
+  });
+
+  test("a long message is the same as a short one", async () => {
+    const payload = "é\n".repeat(50_000);
+    const stream = events("/topics/a");
+    const socket = new WebSocket(`${hub.http?.url.replace("http", "ws")}/topics/a`);
+    await Promise.all([nextEvent(stream), once(socket, "message")]);
+    const frame = once(socket, "message") as Promise<[Buffer, boolean]>;
+    await put("/topics/a", payload);
+    expect(await nextMessage(stream)).toMatchObject({ topic: "a", payload });
+    const [data, isBinary] = await frame;
+    expect(isBinary).toBe(false);
+    expect(JSON.parse(data.toString())).toMatchObject({ id: expect.stringMatching(/-1$/) as string, payload });
+    socket.close();
+    // As a last value, too.
+    expect(await nextMessage(events("/topics/a"))).toMatchObject({ payload });
+  });
+
   test("a client has so many and no more", async () => {
     await restart({ httpLimits: { maxStreamsPerClient: 1 } });
     const stream = events("/topics/a");

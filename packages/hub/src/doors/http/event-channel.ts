@@ -1,28 +1,16 @@
 import type { Message, Receiver } from "@isthmus/exchange";
-import { jsonFormOf } from "../../content/message-form.js";
 import type { HubContext } from "../../hub-context.js";
 import type { Notifiable, TurnEnd } from "../requests/turn-end.js";
+import type { EventHolder, EventPool, StreamEvent } from "./event-pool.js";
 import type { EventReader } from "./event-reader.js";
 import type { HttpDoorOptions } from "./http-options.js";
-
-/** A message as it is told to streams. */
-export interface StreamEvent {
-  readonly message: Message;
-  /** Of the message in JSON: made once for all streams. */
-  readonly json: string;
-}
-
-/** Bytes that the channels keep, all together. */
-export interface EventBudget {
-  usedBytes: number;
-}
 
 /** What a channel has of its door. */
 export interface ChannelHost {
   readonly context: HubContext;
   readonly options: HttpDoorOptions;
   readonly turnEnd: TurnEnd;
-  readonly budget: EventBudget;
+  readonly pool: EventPool;
 }
 
 /**
@@ -30,15 +18,17 @@ export interface ChannelHost {
  * reader is a place in the ring, so that one that is slow or comes back costs no memory of its own; whom the ring has
  * overtaken is told how many events are lost.
  */
-export class EventChannel implements Receiver, Notifiable {
+export class EventChannel implements Receiver, Notifiable, EventHolder {
   readonly filter: string;
   /** Tells the events of this channel from those of one before it. */
   readonly epoch: string;
   readonly isOnline = true;
   readonly #host: ChannelHost;
-  readonly #events: StreamEvent[] = [];
+  /** Those that the pool keeps: one may be missing that was too large for it. */
+  readonly #eventByNumber = new Map<number, StreamEvent>();
   readonly #readers = new Set<EventReader>();
   #firstNumber = 1;
+  #nextNumber = 1;
   #sizeBytes = 0;
 
   constructor(filter: string, epoch: string, host: ChannelHost) {
@@ -59,11 +49,12 @@ export class EventChannel implements Receiver, Notifiable {
 
   /** The number of the next event to come. */
   get nextNumber(): number {
-    return this.#firstNumber + this.#events.length;
+    return this.#nextNumber;
   }
 
+  /** @returns undefined for one that was too large to be kept. */
   eventAt(number: number): StreamEvent | undefined {
-    return this.#events[number - this.#firstNumber];
+    return this.#eventByNumber.get(number);
   }
 
   add(reader: EventReader): void {
@@ -75,12 +66,21 @@ export class EventChannel implements Receiver, Notifiable {
   }
 
   deliver(message: Message): void {
-    const kept = message.detach();
-    const json = JSON.stringify(jsonFormOf(kept));
-    this.#events.push({ message: kept, json });
-    this.#count(json.length);
-    this.#trim();
+    const number = this.#nextNumber++;
+    const event = this.#host.pool.keep(message, this, number);
+    if (event !== undefined) {
+      this.#eventByNumber.set(number, event);
+      this.#sizeBytes += event.json.length;
+    }
+    const { maxKeptEvents, maxKeptEventBytes } = this.#host.options;
+    while (this.#nextNumber - this.#firstNumber > maxKeptEvents) this.#dropFirst();
+    while (this.#sizeBytes > maxKeptEventBytes && this.#nextNumber - this.#firstNumber > 1) this.#dropFirst();
     this.#host.turnEnd.schedule(this);
+  }
+
+  /** The pool has no more room for it: nor is there any for those before. */
+  handleDropped(number: number): void {
+    while (this.#firstNumber <= number) this.#dropFirst();
   }
 
   notify(): void {
@@ -90,32 +90,15 @@ export class EventChannel implements Receiver, Notifiable {
   /** Nobody reads it any more, nor will. */
   close(): void {
     this.#host.context.exchange.unsubscribe(this, this.filter);
-    this.#count(-this.#sizeBytes);
-    this.#events.length = 0;
+    while (this.#firstNumber < this.#nextNumber) this.#dropFirst();
   }
 
-  #trim(): void {
-    const { maxKeptEvents, maxKeptEventBytes, maxTotalEventBytes } = this.#host.options;
-    let excess = 0;
-    let sizeBytes = this.#sizeBytes;
-    let totalBytes = this.#host.budget.usedBytes;
-    const isTooMuch = (): boolean =>
-      this.#events.length - excess > maxKeptEvents || sizeBytes > maxKeptEventBytes || totalBytes > maxTotalEventBytes;
-    while (this.#events.length - excess > 1 && isTooMuch()) {
-      const freed = this.#events[excess]?.json.length ?? 0;
-      sizeBytes -= freed;
-      totalBytes -= freed;
-      excess++;
-    }
-    // In runs: to move the rest for each event would cost the square of their number.
-    if (excess === 0) return;
-    this.#events.splice(0, excess);
-    this.#firstNumber += excess;
-    this.#count(sizeBytes - this.#sizeBytes);
-  }
-
-  #count(bytes: number): void {
-    this.#sizeBytes += bytes;
-    this.#host.budget.usedBytes += bytes;
+  #dropFirst(): void {
+    const number = this.#firstNumber++;
+    const event = this.#eventByNumber.get(number);
+    if (event === undefined) return;
+    this.#eventByNumber.delete(number);
+    this.#sizeBytes -= event.json.length;
+    this.#host.pool.release(event, this);
   }
 }

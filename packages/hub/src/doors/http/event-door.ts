@@ -4,6 +4,7 @@ import { RequestRefusedError } from "../requests/request-refusal.js";
 import type { TopicSpace } from "../requests/topic-space.js";
 import { TurnEnd } from "../requests/turn-end.js";
 import { type ChannelHost, EventChannel } from "./event-channel.js";
+import { EventPool } from "./event-pool.js";
 import { EventReader, type EventSink } from "./event-reader.js";
 import type { HttpCaller } from "./http-caller.js";
 import type { HttpDoorOptions } from "./http-options.js";
@@ -38,7 +39,7 @@ export class EventDoor {
   #channelCount = 0;
 
   constructor(context: HubContext, topics: TopicSpace, options: HttpDoorOptions) {
-    this.#host = { context, options, turnEnd: new TurnEnd(), budget: { usedBytes: 0 } };
+    this.#host = { context, options, turnEnd: new TurnEnd(), pool: new EventPool(options.maxTotalEventBytes) };
     this.#topics = topics;
     context.access.watch(() => this.#recheck());
   }
@@ -82,6 +83,7 @@ export class EventDoor {
         identity: caller.identity,
         topics: this.#topics,
         context,
+        pool: this.#host.pool,
         position: known ?? channel.nextNumber,
         lastValues: known === undefined ? lastValues : undefined,
       },

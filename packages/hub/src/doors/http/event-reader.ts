@@ -1,16 +1,19 @@
 import type { Message } from "@isthmus/exchange";
 import type { Identity } from "../../access/access.js";
-import { jsonFormOf } from "../../content/message-form.js";
 import type { HubContext } from "../../hub-context.js";
 import type { TopicSpace } from "../requests/topic-space.js";
 import type { EventChannel } from "./event-channel.js";
+import type { EventPool } from "./event-pool.js";
 
 /** Where events go: an event stream or a WebSocket. */
 export interface EventSink {
   /** Whether it takes more now; it calls {@link EventReader.pump} when it does again. */
   readonly isRoomy: boolean;
-  /** @param id of the event, for who comes back; undefined for one that is not counted. */
-  sendMessage(json: string, id: string | undefined): void;
+  /**
+   * @param json of the message: bytes that others are told too
+   * @param id of the event, for who comes back; undefined for one that is not counted
+   */
+  sendMessage(json: Buffer, id: string | undefined): void;
   /** The reader has seen all up to `id`, without a message to tell it with. */
   sendPosition(id: string): void;
   /** Something about the stream itself. */
@@ -21,7 +24,7 @@ export interface EventSink {
 
 /**
  * What a stream says of itself: `reset`, it could not be taken up where it broke off and begins anew with the last values;
- * `lost`, the reader was too slow for so many events; `end`, and why.
+ * `lost`, the reader was too slow for so many events, or there was no room for them; `end`, and why.
  */
 export type StreamNotice = "reset" | "lost" | "end";
 
@@ -31,6 +34,7 @@ export interface ReaderStart {
   readonly identity: Identity;
   readonly topics: TopicSpace;
   readonly context: HubContext;
+  readonly pool: EventPool;
   /** The first event that it wants: that of the channel's next, unless it comes back. */
   readonly position: number;
   /** Last values to tell first; undefined for who is taken up where it broke off. */
@@ -76,36 +80,45 @@ export class EventReader {
       this.#sink.sendPosition(this.#idOf(this.#position - 1));
       return;
     }
-    const { topics, identity } = this.#start;
+    const { topics, identity, pool } = this.#start;
     if (!topics.mayRead(identity, next.value.topic)) return;
-    this.#sink.sendMessage(JSON.stringify(jsonFormOf(next.value)), undefined);
+    this.#sink.sendMessage(pool.render(next.value), undefined);
     this.#countSent(next.value);
   }
 
   #tellNext(channel: EventChannel): void {
     const lost = channel.firstNumber - this.#position;
     if (lost > 0) {
-      this.#start.context.metrics.messagesDropped["slow-receiver"] += lost;
-      this.#sink.sendNotice("lost", { events: lost });
       this.#position = channel.firstNumber;
+      this.#tellLost(lost);
+      return;
     }
     const number = this.#position++;
     const event = channel.eventAt(number);
+    if (event === undefined) {
+      this.#tellLost(1);
+      return;
+    }
     const { topics, identity, context } = this.#start;
-    if (event === undefined || !topics.mayRead(identity, event.message.topic)) return;
-    if (event.message.expiresAt <= context.clock.tick().epoch) {
+    if (!topics.mayRead(identity, event.topic)) return;
+    if (event.expiresAt <= context.clock.tick().epoch) {
       context.metrics.messagesDropped.expired++;
       return;
     }
     this.#sink.sendMessage(event.json, this.#idOf(number));
-    this.#countSent(event.message);
+    this.#countSent(event);
+  }
+
+  #tellLost(events: number): void {
+    this.#start.context.metrics.messagesDropped["slow-receiver"] += events;
+    this.#sink.sendNotice("lost", { events });
   }
 
   #idOf(number: number): string {
     return `${this.#start.channel.epoch}-${number}`;
   }
 
-  #countSent({ qos, payloadBytes }: Message): void {
+  #countSent({ qos, payloadBytes }: Pick<Message, "qos" | "payloadBytes">): void {
     const traffic = this.#start.context.metrics.traffic.http;
     traffic.messagesSent[qos]++;
     traffic.payloadBytesSent += payloadBytes;

@@ -35,6 +35,9 @@ export function serveEventSocket(
   });
 }
 
+/** What is longer is sent as it is, in a frame of its own: sockets that are slow then wait with the same bytes. */
+const MAX_COPIED_BYTES = 16_384;
+
 class EventFrames implements EventSink {
   readonly #socket: WebSocket;
   readonly #maxBufferBytes: number;
@@ -49,9 +52,20 @@ class EventFrames implements EventSink {
     return this.#socket.bufferedAmount < this.#maxBufferBytes && this.#socket.readyState === this.#socket.OPEN;
   }
 
-  sendMessage(json: string, id: string | undefined): void {
+  sendMessage(json: Buffer, id: string | undefined): void {
+    if (id === undefined) {
+      this.#send(json);
+      return;
+    }
     // Both are objects: the identifier goes in front of what is in there.
-    this.#send(id === undefined ? json : `{"id":${JSON.stringify(id)},${json.slice(1)}`);
+    const head = `{"id":${JSON.stringify(id)},`;
+    const rest = json.subarray(1);
+    if (rest.length <= MAX_COPIED_BYTES) {
+      this.#send(`${head}${rest.toString()}`);
+      return;
+    }
+    this.#socket.send(head, { fin: false });
+    this.#send(rest);
   }
 
   sendPosition(id: string): void {
@@ -66,9 +80,9 @@ class EventFrames implements EventSink {
     this.#socket.close(NORMAL_CLOSURE);
   }
 
-  #send(text: string): void {
+  #send(text: string | Buffer): void {
     const wasRoomy = this.isRoomy;
-    this.#socket.send(text, () => {
+    this.#socket.send(text, { binary: false }, () => {
       if (!wasRoomy || this.isRoomy) this.handleRoom();
     });
   }

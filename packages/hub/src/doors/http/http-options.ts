@@ -18,9 +18,12 @@ export interface HttpDoorOptions {
   readonly maxStreamFilters: number;
   /** Messages of a filter that are kept for streams that are behind, or come back. Default 1,000. */
   readonly maxKeptEvents: number;
-  /** Bytes of them. Default 4 MiB; the newest message is kept whatever its size. */
+  /** Bytes of them. Default 4 MiB; the newest message is kept even if it is larger. */
   readonly maxKeptEventBytes: number;
-  /** Bytes of them, of all filters. Default 64 MiB: beyond it a filter keeps its newest message alone. */
+  /**
+   * Bytes of them, of all filters; a message counts once, however many filters match it. Default 64 MiB: the oldest make
+   * room, and a message that takes more alone is not kept.
+   */
   readonly maxTotalEventBytes: number;
   /** Bytes that are written ahead to a stream. Default 256 KiB. */
   readonly maxStreamBufferBytes: number;
