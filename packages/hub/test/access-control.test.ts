@@ -68,6 +68,22 @@ describe("users of a password file", () => {
     }
   });
 
+  test("come back while others try passwords from their address", async () => {
+    await start({ signInDelay: { maxDelayMs: 300 } });
+    expect((await (await hub.open()).connect(ANNA)).reasonCode).toBe(0);
+    for (let count = 0; count < 36; count++) {
+      const code = (await (await hub.open()).connect(credentials(`user${count}`, "x"))).reasonCode;
+      expect(code).toBe(0x86);
+    }
+    const guesses = Array.from({ length: 8 }, async (_, index) =>
+      (await hub.open()).connect(credentials(`other${index}`, "x")),
+    );
+    expect((await (await hub.open()).connect(ANNA)).reasonCode).toBe(0);
+    const wrong = await (await hub.open()).connect(credentials("anna", "x"));
+    expect([0x86, 0x9f]).toContain(wrong.reasonCode);
+    expect((await Promise.all(guesses)).map(({ reasonCode }) => reasonCode)).toContain(0x9f);
+  });
+
   test("and anonymous clients beside them, if the operator says so; a wrong password does not make one of these", async () => {
     await start({ allowAnonymous: true });
     expect((await (await hub.open()).connect()).reasonCode).toBe(0);

@@ -44,6 +44,29 @@ describe("who tries passwords", () => {
     expect(delay.take("a", "anna", 600_000)).toBe(0);
   });
 
+  test("and whose password is remembered waits for tries of the same user alone", () => {
+    const delay = new SignInDelay();
+    for (let i = 0; i < 100; i++) delay.noteFailure("a", `u${i}`, 0);
+    expect([1, 2, 3].map(() => delay.take("a", "anna", 0, () => true))).toEqual([0, 0, 0]);
+    for (let i = 0; i < 8; i++) delay.noteFailure("a", "anna", 0);
+    expect([1, 2].map(() => delay.take("a", "anna", 0, () => true))).toEqual([5000, undefined]);
+  });
+
+  test("and guesses at what is remembered is slowed down, also where no password is looked at any more", () => {
+    const delay = new SignInDelay();
+    for (let i = 0; i < 100; i++) delay.noteFailure("a", `u${i}`, 0);
+    while (delay.take("a", "zoe", 0) !== undefined);
+    let compared = 0;
+    for (let i = 0; i < 1000; i++) {
+      delay.take("a", "anna", 0, () => {
+        compared++;
+        return false;
+      });
+    }
+    // The free ones, and those that have had a turn in what may wait at the most.
+    expect(compared).toBeLessThan(12);
+  });
+
   test("does not fill the memory", () => {
     const delay = new SignInDelay({ maxEntries: 10 });
     for (let i = 0; i < 1000; i++) delay.noteFailure(`a${i}`, `u${i}`, i);

@@ -98,9 +98,10 @@ export class AccessControl implements Access {
   }
 
   authenticate(credentials: Credentials): Verdict | Promise<Verdict> {
-    const { address, user = "", password, token } = credentials;
+    const { address, user = "", password, token, listener } = credentials;
     if (password === undefined && token === undefined) return this.#ask(credentials);
-    const waitMs = this.#signInDelay.take(hostOf(address), user, performance.now());
+    const isRemembered = password && (() => this.#policyOf(listener).remembers(credentials));
+    const waitMs = this.#signInDelay.take(hostOf(address), user, performance.now(), isRemembered);
     if (waitMs === undefined) return TRIED_TOO_OFTEN;
     return waitMs === 0 ? this.#ask(credentials) : delay(waitMs).then(() => this.#ask(credentials));
   }

@@ -51,6 +51,11 @@ export class AccessPolicy {
     return this.#withoutSource(credentials);
   }
 
+  /** Whether a source knows already that the password is right. What {@link authenticate} makes of it is another matter. */
+  remembers(credentials: Credentials): boolean {
+    return this.#sources.some((source) => source.remembers?.(credentials) === true);
+  }
+
   /** Why somebody who is known may not go by the client identifier that they have chosen. */
   checkClientId({ user }: Identity, { door, clientId = "" }: Credentials): Refusal | undefined {
     if (this.#clientIds === "any" || door !== "mqtt" || clientId === "") return undefined;

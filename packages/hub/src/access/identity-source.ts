@@ -19,6 +19,8 @@ export interface IdentitySource {
   readonly summary: string;
   /** At once where that can be told at once. The promise does not reject. */
   identify(credentials: Credentials): Finding | Promise<Finding>;
+  /** Whether this password has been right before, which costs next to nothing to tell. Default: nothing is remembered. */
+  remembers?(credentials: Credentials): boolean;
   /** What SCRAM-SHA-256 needs of its users; undefined when it has none who can log in so. */
   readonly scram?: ScramUsers | undefined;
   /** Whether somebody who was let in by the source of the settings before is still welcome. */

@@ -32,7 +32,8 @@ interface Entry {
  * address, have to wait for each other, longer with each failure.
  *
  * Whether a password is right plays no part in how long it takes: the wait is before it is looked at, and success by one
- * user does not help another. Nobody is locked out: from another address a user gets in as ever.
+ * user does not help another. Nobody is locked out: from another address a user gets in as ever, and so do users whose
+ * password is remembered, whatever others try from their address.
  */
 export class SignInDelay {
   readonly #freeFailures: number;
@@ -59,34 +60,40 @@ export class SignInDelay {
    * Takes a turn. @returns milliseconds to wait before looking at the password, or undefined: too many wait already.
    *
    * @param now on the monotonic clock
+   * @param isRemembered whether the password is known to be right, which is quick to tell: then it waits for the tries of
+   *   the same user alone
    */
-  take(address: string, user: string, now: number): number | undefined {
+  take(address: string, user: string, now: number, isRemembered?: () => boolean): number | undefined {
     if (this.#entryByKey.size === 0) return 0;
-    const waits = [
-      this.#takeTurn(keyOf(address, user), this.#freeFailures, now),
-      this.#takeTurn(keyOf(address), this.#freeFailures * ADDRESS_ALLOWANCE, now),
-    ];
-    return waits.includes(undefined) ? undefined : Math.max(...waits.map((wait) => wait ?? 0));
+    const ownWait = this.#takeTurn(keyOf(address, user), this.#freeFailures, now);
+    if (ownWait === undefined || isRemembered?.() === true) return ownWait;
+    const addressWait = this.#takeTurn(keyOf(address), this.#freeFailures * ADDRESS_ALLOWANCE, now);
+    if (addressWait !== undefined) return Math.max(ownWait, addressWait);
+    // It has been compared with what is remembered: were it not counted, guesses at that would cost nothing.
+    if (isRemembered !== undefined) this.#count(keyOf(address, user), now);
+    return undefined;
   }
 
   /** The password was wrong, or there is no such user. */
   noteFailure(address: string, user: string, now: number): void {
     if (this.#maxDelayMs === 0) return;
-    for (const key of [keyOf(address, user), keyOf(address)]) {
-      const { failures, freeAt } = this.#find(key, now) ?? { failures: 0, freeAt: now };
-      this.#entryByKey.delete(key);
-      this.#entryByKey.set(key, { failures: failures + 1, lastFailureAt: now, freeAt });
-    }
-    // A map keeps the order of insertion.
-    for (const [key, { lastFailureAt }] of this.#entryByKey) {
-      if (this.#entryByKey.size <= this.#maxEntries && now - lastFailureAt < this.#forgetAfterMs) return;
-      this.#entryByKey.delete(key);
-    }
+    for (const key of [keyOf(address, user), keyOf(address)]) this.#count(key, now);
   }
 
   /** The user got in from there. What others have tried from the same address is not forgotten. */
   noteSuccess(address: string, user: string): void {
     this.#entryByKey.delete(keyOf(address, user));
+  }
+
+  #count(key: string, now: number): void {
+    const { failures, freeAt } = this.#find(key, now) ?? { failures: 0, freeAt: now };
+    this.#entryByKey.delete(key);
+    this.#entryByKey.set(key, { failures: failures + 1, lastFailureAt: now, freeAt });
+    // A map keeps the order of insertion.
+    for (const [oldest, { lastFailureAt }] of this.#entryByKey) {
+      if (this.#entryByKey.size <= this.#maxEntries && now - lastFailureAt < this.#forgetAfterMs) return;
+      this.#entryByKey.delete(oldest);
+    }
   }
 
   #takeTurn(key: string, freeFailures: number, now: number): number | undefined {

@@ -60,13 +60,23 @@ export class PasswordSource implements IdentitySource {
   identify({ user, password }: Credentials): Finding | Promise<Finding> {
     if (user === undefined || password === undefined) return undefined;
     const known = this.#userByName.get(user);
-    const digest = createHmac("sha256", this.#digestKey).update(password).digest();
-    if (known?.lastDigest !== undefined && timingSafeEqual(known.lastDigest, digest)) return identityOf(user, known);
-    return this.#check(user, known, password, digest);
+    const digest = this.#digest(password);
+    return known !== undefined && isLast(known, digest)
+      ? identityOf(user, known)
+      : this.#check(user, known, password, digest);
+  }
+
+  remembers({ user, password }: Credentials): boolean {
+    const known = user === undefined ? undefined : this.#userByName.get(user);
+    return known !== undefined && password !== undefined && isLast(known, this.#digest(password));
   }
 
   mayStay({ user, credential }: Identity): boolean {
     return user !== undefined && this.#userByName.get(user)?.text === credential;
+  }
+
+  #digest(password: Uint8Array): Uint8Array {
+    return createHmac("sha256", this.#digestKey).update(password).digest();
   }
 
   async #check(name: string, known: User | undefined, password: Uint8Array, digest: Uint8Array): Promise<Finding> {
@@ -103,6 +113,10 @@ function scramUsers(userByName: ReadonlyMap<string, User>): ScramUsers | undefin
     },
     decoy: (name) => decoyCredentials(decoySecret, name, first.iterations),
   };
+}
+
+function isLast({ lastDigest }: User, digest: Uint8Array): boolean {
+  return lastDigest !== undefined && timingSafeEqual(lastDigest, digest);
 }
 
 function identityOf(user: string, { text }: User): Identity {
