@@ -1,5 +1,7 @@
 import { once } from "node:events";
-import { connect as connectTcp } from "node:net";
+import { createServer } from "node:http";
+import { type AddressInfo, connect as connectTcp } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { decodeUtf8 } from "@isthmus/bytes";
 import { MemoryStore } from "@isthmus/exchange";
 import { connect } from "@isthmus/mqtt";
@@ -418,6 +420,39 @@ describe("an event stream", () => {
     socket.close();
     // As a last value, too.
     expect(await nextMessage(events("/topics/a"))).toMatchObject({ payload });
+  });
+
+  test("is not opened for a client that has left while it was asked who it is", async () => {
+    const answers: (() => void)[] = [];
+    const server = createServer((request, response) => {
+      request.resume();
+      response.setHeader("content-type", "application/json");
+      answers.push(() => response.end('{"result":"allow"}'));
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}/`;
+    await restart({ access: { sources: [{ type: "http", url, cacheSeconds: 0 }] } });
+    const answer = async (): Promise<void> => {
+      await expect.poll(() => answers.length).toBe(1);
+      answers.pop()?.();
+    };
+    const basic = { authorization: "Basic YTpi" };
+    const { port: hubPort } = new URL(hub.http?.url ?? "");
+    const socket = connectTcp({ host: "127.0.0.1", port: Number(hubPort) });
+    socket.write(
+      `GET /topics/a HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nAuthorization: ${basic.authorization}\r\n\r\n`,
+    );
+    await expect.poll(() => answers.length).toBe(1);
+    socket.destroy();
+    await setTimeout(100);
+    await answer();
+    // What comes later is answered later.
+    const later = ask("GET", "/topics/a", { headers: basic });
+    await answer();
+    expect((await later).status).toBe(404);
+    expect(hub.exchange.subscriptionCount).toBe(0);
+    server.close();
   });
 
   test("a client has so many and no more", async () => {

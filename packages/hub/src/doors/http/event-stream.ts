@@ -15,6 +15,8 @@ export function respondWithEvents(
   response: ServerResponse,
   options: HttpDoorOptions,
 ): void {
+  // The client has left while it was asked who it is: nothing would tell that there is a stream to close.
+  if (response.destroyed) return;
   events.check(request);
   response.writeHead(200, {
     "content-type": "text/event-stream",
