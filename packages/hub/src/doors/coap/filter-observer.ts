@@ -2,7 +2,8 @@ import { type IncomingRequest, type Observation, type Response, Subject, type Su
 import type { Instant } from "@isthmus/machine";
 import type { Message, Receiver } from "@isthmus/exchange";
 import type { Identity } from "../../access/access.js";
-import { noLongerAllowed, packResponse } from "./message-representation.js";
+import { watchExpiry } from "../requests/credentials-expiry.js";
+import { credentialsExpired, noLongerAllowed, packResponse } from "./message-representation.js";
 import type { ObserverContext } from "./observer-context.js";
 import type { Notifiable } from "../requests/turn-end.js";
 
@@ -28,6 +29,7 @@ export class FilterObserver implements Receiver, Notifiable, SubjectListener {
   readonly #waitingByTopic = new Map<string, Message>();
   #waitingBytes = 0;
   #observation: Observation | undefined;
+  #stopWatching: () => void = () => undefined;
 
   /** @param format the Content-Format of all notifications. */
   constructor(
@@ -48,8 +50,12 @@ export class FilterObserver implements Receiver, Notifiable, SubjectListener {
   /** Enters whoever made `request`, who is then answered. @returns false when there are too many observers. */
   enter(now: Instant, request: IncomingRequest): boolean {
     this.#observation = request.observe(now, this.#subject);
-    if (this.#observation === undefined) this.#leave();
-    return this.#observation !== undefined;
+    if (this.#observation === undefined) {
+      this.#leave();
+      return false;
+    }
+    this.#stopWatching = watchExpiry(this.#identity, this.#context.hub.clock, () => this.end(credentialsExpired));
+    return true;
   }
 
   deliver(message: Message): void {
@@ -69,6 +75,7 @@ export class FilterObserver implements Receiver, Notifiable, SubjectListener {
 
   handleObservationEnd(): void {
     this.#observation = undefined;
+    this.#stopWatching();
     this.#waitingByTopic.clear();
     this.#leave();
   }

@@ -17,6 +17,7 @@ import type { Message } from "@isthmus/exchange";
 import { formatOfContentType } from "../../content/content-types.js";
 import { cborFormOf, jsonFormOf, textOf } from "../../content/message-form.js";
 import { senmlRecordOf } from "../../content/senml-form.js";
+import { CREDENTIALS_EXPIRED } from "../requests/credentials-expiry.js";
 import { RequestRefusedError } from "../requests/request-refusal.js";
 
 /** A payload, and its Content-Format where anybody knows it. */
@@ -126,6 +127,13 @@ function isJson(text: string): boolean {
 function secondsLeft({ expiresAt }: Message, now: number): number {
   return Math.max(0, Math.min(Math.ceil((expiresAt - now) / 1000), 0xffff_ffff));
 }
+
+/** What ends the observation of whose credentials no longer hold. */
+export const credentialsExpired: Response = {
+  code: Code.UNAUTHORIZED,
+  options: Options.NONE,
+  payload: encodeUtf8(CREDENTIALS_EXPIRED),
+};
 
 /** What ends the observation of who may no longer see what they observe. */
 export const noLongerAllowed: Response = {

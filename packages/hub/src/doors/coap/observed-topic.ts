@@ -14,7 +14,8 @@ import type { Instant } from "@isthmus/machine";
 import type { Message, Receiver } from "@isthmus/exchange";
 import type { Identity } from "../../access/access.js";
 import { asRequestRefusal } from "../requests/request-refusal.js";
-import { noLongerAllowed, messageResponse } from "./message-representation.js";
+import { watchExpiry } from "../requests/credentials-expiry.js";
+import { credentialsExpired, noLongerAllowed, messageResponse } from "./message-representation.js";
 import type { ObserverContext } from "./observer-context.js";
 import type { TopicPlaces } from "./topic-places.js";
 import type { Notifiable } from "../requests/turn-end.js";
@@ -26,6 +27,8 @@ interface Observer {
   readonly identity: Identity;
   /** RFC 7641 4.2: the Content-Format of all notifications is that of the first. */
   format: number | undefined;
+  /** Its credentials need no longer be watched. */
+  readonly stopWatching: () => void;
 }
 
 /**
@@ -72,7 +75,11 @@ export class ObservedTopic implements Receiver, Notifiable, SubjectListener {
       if (this.observerCount === 0) this.#leave();
       return false;
     }
-    this.#observerByObservation.set(observation, { identity, format: response.options?.uint(Option.CONTENT_FORMAT) });
+    const stopWatching = watchExpiry(identity, this.#context.hub.clock, () =>
+      observation.notify(this.#context.now(), credentialsExpired),
+    );
+    const format = response.options?.uint(Option.CONTENT_FORMAT);
+    this.#observerByObservation.set(observation, { identity, format, stopWatching });
     return true;
   }
 
@@ -100,6 +107,7 @@ export class ObservedTopic implements Receiver, Notifiable, SubjectListener {
   }
 
   handleObservationEnd(_now: Instant, observation: Observation): void {
+    this.#observerByObservation.get(observation)?.stopWatching();
     this.#observerByObservation.delete(observation);
     if (this.observerCount === 0 && !this.#isEntering) this.#leave();
   }

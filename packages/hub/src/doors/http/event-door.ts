@@ -1,5 +1,6 @@
 import type { Message } from "@isthmus/exchange";
 import type { HubContext } from "../../hub-context.js";
+import { CREDENTIALS_EXPIRED, watchExpiry } from "../requests/credentials-expiry.js";
 import { RequestRefusedError } from "../requests/request-refusal.js";
 import type { TopicSpace } from "../requests/topic-space.js";
 import { TurnEnd } from "../requests/turn-end.js";
@@ -92,7 +93,12 @@ export class EventDoor {
     this.#streams.set(reader, channel);
     this.#countStream(caller.limitKey, 1);
     reader.pump();
-    return { reader, close: () => this.#close(reader, channel, caller.limitKey) };
+    const stopWatching = watchExpiry(caller.identity, context.clock, () => reader.end(CREDENTIALS_EXPIRED));
+    const close = (): void => {
+      stopWatching();
+      this.#close(reader, channel, caller.limitKey);
+    };
+    return { reader, close };
   }
 
   /** Ends all streams: the hub closes. */

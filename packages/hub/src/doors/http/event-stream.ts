@@ -27,7 +27,11 @@ export function respondWithEvents(
   response.flushHeaders();
   const stream = events.open(request, new ServerSentEvents(response, options.maxStreamBufferBytes));
   // A comment: what is between the two does not take the connection for dead, and who is gone is noticed.
-  const keepAlive = setInterval(() => response.write(":\n\n"), options.streamKeepAliveMs);
+  const keepAlive = setInterval(() => {
+    // It has ended, and the client does not read so far.
+    if (response.writableEnded) response.destroy();
+    else response.write(":\n\n");
+  }, options.streamKeepAliveMs);
   response.on("drain", () => stream.reader.pump());
   response.on("close", () => {
     clearInterval(keepAlive);
@@ -69,7 +73,8 @@ class ServerSentEvents implements EventSink {
   }
 
   sendNotice(name: StreamNotice, detail: Readonly<Record<string, unknown>>): void {
-    this.#response.write(`event: ${name}\ndata: ${JSON.stringify(detail)}\n\n`);
+    // It may have ended for another reason.
+    if (!this.#response.writableEnded) this.#response.write(`event: ${name}\ndata: ${JSON.stringify(detail)}\n\n`);
   }
 
   end(): void {
