@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
 import { type AddressInfo, connect as connectTcp } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { decodeUtf8 } from "@isthmus/bytes";
@@ -364,7 +364,7 @@ describe("an event stream", () => {
     const { hostname, port } = new URL(hub.http?.url ?? "");
     const socket = connectTcp({ host: hostname, port: Number(port) });
     socket.pause();
-    socket.write("GET /topics/big HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n");
+    socket.write("GET /topics/big HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n");
     await expect.poll(() => hub.exchange.subscriptionCount).toBe(1);
     // Far more than what the sockets' own buffers hold.
     const body = "x".repeat(2 ** 20);
@@ -524,6 +524,45 @@ describe("web pages", () => {
       204,
       "GET, HEAD, PUT, POST, DELETE",
     ]);
+  });
+
+  /** Of a request that names `host`, as a browser does that takes that for the page's own: without Origin. */
+  async function statusAt(path: string, host: string, headers: OutgoingHttpHeaders = {}): Promise<number | undefined> {
+    const asked = request(`${hub.http?.url}${path}`, { headers: { host, ...headers } }).end();
+    const [response] = (await once(asked, "response")) as [IncomingMessage];
+    response.destroy();
+    return response.statusCode;
+  }
+
+  const OPEN_ACCESS = ["/topics", "/topics/a", "/history/a", "/hc"];
+
+  test.each(OPEN_ACCESS)("whose host name was pointed at this machine cannot read %s", async (path) => {
+    await restart({ history: { rules: [{ filter: "#" }] }, proxy: { toCoap: [{ host: "127.0.0.1" }] } });
+    await put("/topics/a", "1");
+    for (const host of ["evil.example", "evil.example:1883", "localhost.evil.example", "127.0.0.1.evil.example"]) {
+      expect(await statusAt(path, host)).toBe(421);
+      expect(await statusAt(path, host, { accept: "text/event-stream" })).toBe(421);
+    }
+    for (const host of ["localhost", "LOCALHOST:80", "127.0.0.1:1", "[::1]:80", "10.0.0.7", "[fe80::1]"]) {
+      expect(await statusAt(path, host)).not.toBe(421);
+    }
+  });
+
+  test("under another name of the operator's may ask", async () => {
+    await restart({ http: { port: 0, allowedOrigins: ["https://desk.example:8443"] } });
+    await put("/topics/a", "1");
+    expect(await statusAt("/topics/a", "desk.example:8443")).toBe(200);
+    expect(await statusAt("/topics/a", "desk.example")).toBe(421);
+    await restart({ http: { port: 0, allowedOrigins: ["*"] } });
+    expect(await statusAt("/topics/a", "desk.example")).toBe(404);
+  });
+
+  test("name whatever host they like where other machines get in, or who asks says who they are", async () => {
+    await restart({ http: { port: 0, host: "0.0.0.0" }, access: { allowAnonymous: true } });
+    expect(await statusAt("/topics/a", "evil.example")).toBe(404);
+    await restart({ hooks: { authenticate: ({ user }) => (user === undefined ? undefined : { user }) } });
+    const authorization = `Basic ${Buffer.from("anna:x").toString("base64")}`;
+    expect(await statusAt("/topics/a", "hub.example", { authorization })).toBe(404);
   });
 
   test("of this machine may ask, and not read what they are not listed for", async () => {

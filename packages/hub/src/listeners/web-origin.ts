@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { isIP } from "node:net";
 import { isLoopback } from "./listener.js";
 
 /** Which web pages a listener lets in. */
@@ -22,6 +23,19 @@ export function isOriginAllowed(policy: WebOriginPolicy, request: IncomingMessag
   const { host, hostname } = new URL(origin);
   if (["localhost", "127.0.0.1", "[::1]"].includes(hostname)) return true;
   return !isLoopback(policy.host) && host === request.headers.host;
+}
+
+/**
+ * Whether a request that names `host` means this listener. On a loopback address another name may be a stranger's, who has
+ * pointed it here: to the browser, what the hub answers is then of the stranger's own page, without any Origin.
+ */
+export function isHostAllowed(policy: WebOriginPolicy, host: string): boolean {
+  if (!isLoopback(policy.host)) return true;
+  const url = `http://${host}`;
+  const hostname = URL.canParse(url) ? new URL(url).hostname.replace(/^\[(.*)\]$/, "$1") : "";
+  // Nobody can point an address elsewhere.
+  if (hostname === "localhost" || isIP(hostname) !== 0 || policy.allowedOrigins.includes("*")) return true;
+  return policy.allowedOrigins.some((origin) => URL.canParse(origin) && new URL(origin).host === host);
 }
 
 /** Whether the operator has named `origin`, so that its pages may also read what they ask for. */

@@ -6,6 +6,7 @@ const codeByRefusal: Readonly<Record<RequestRefusal, number>> = {
   malformed: Code.BAD_REQUEST,
   unauthenticated: Code.UNAUTHORIZED,
   forbidden: Code.FORBIDDEN,
+  misdirected: Code.FORBIDDEN,
   "not-found": Code.NOT_FOUND,
   "method-not-allowed": Code.METHOD_NOT_ALLOWED,
   "not-acceptable": Code.NOT_ACCEPTABLE,

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { HubContext } from "../../hub-context.js";
 import type { HttpEntrance } from "../../listeners/http-mount.js";
 import { hostOf, peerOf } from "../../listeners/peer.js";
+import { isHostAllowed } from "../../listeners/web-origin.js";
 import { type Caller, identify } from "../requests/caller.js";
 import { RequestRefusedError } from "../requests/request-refusal.js";
 
@@ -21,7 +22,8 @@ interface ToldCredentials {
  * Who makes a request: by Basic (RFC 7617), a bearer token (RFC 6750), a client certificate, or nothing.
  *
  * @param token of the query, for event streams and WebSockets: a web page cannot give them headers.
- * @throws RequestRefusedError unauthenticated when they let nobody in, malformed for another scheme.
+ * @throws RequestRefusedError unauthenticated when they let nobody in, malformed for another scheme, misdirected when
+ *   anyone is let in on this machine and the request may be of a page that is not this machine's.
  */
 export async function identifyRequest(
   context: HubContext,
@@ -33,6 +35,11 @@ export async function identifyRequest(
   const { authorization } = request.headers;
   const told = authorization === undefined ? { token } : parseAuthorization(authorization);
   const caller = await identify(context, { door: "http", listener: entrance.name, address, certificate, ...told });
+  const { host } = request.headers;
+  // Credentials are told to the host that they are for: a stranger's page has none of the hub's.
+  if (caller.identity.user === undefined && host !== undefined && !isHostAllowed(entrance, host)) {
+    throw new RequestRefusedError("misdirected", `this is not ${host}: name it in allowedOrigins, or use 127.0.0.1`);
+  }
   return { ...caller, limitKey: caller.identity.user ?? hostOf(address) };
 }
 

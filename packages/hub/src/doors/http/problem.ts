@@ -19,6 +19,7 @@ const problemByRefusal: Readonly<Record<RequestRefusal, Problem>> = {
   "precondition-failed": { status: 412, title: "Precondition Failed" },
   "too-large": { status: 413, title: "Content Too Large" },
   "unsupported-content": { status: 415, title: "Unsupported Media Type" },
+  misdirected: { status: 421, title: "Misdirected Request" },
   "too-many": { status: 429, title: "Too Many Requests" },
   unavailable: { status: 503, title: "Service Unavailable" },
 };

@@ -9,6 +9,8 @@ export type RequestRefusal =
   | "unauthenticated"
   /** They may not. */
   | "forbidden"
+  /** They ask for another server than this. */
+  | "misdirected"
   /** There is no value. */
   | "not-found"
   /** The resource has no such method. */
